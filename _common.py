@@ -1,0 +1,121 @@
+"""The running example: one whole-brain simulation, one empirical functional connectivity.
+
+Every chapter imports this page and feeds a different `state` to the same `loss`.
+"""
+
+from _helpers.devices import use_devices
+
+use_devices(8)  # before anything else touches JAX; float64 everywhere
+
+import warnings
+
+warnings.filterwarnings("ignore", message="IProgress not found")  # a plain progress bar will do
+
+from _helpers.figures import cost_box, draw_landscape, draw_matrix, save_figure, show_table
+from _helpers.results import load_result, stored_result, with_progress
+from _helpers.simulation import bold_simulator
+
+import equinox as eqx
+import jax
+from tvboptim.data import load_functional_connectivity, load_structural_connectivity
+from tvboptim.experimental.network_dynamics import Network, prepare
+from tvboptim.experimental.network_dynamics.coupling import LinearCoupling
+from tvboptim.experimental.network_dynamics.dynamics.tvb import ReducedWongWang
+from tvboptim.experimental.network_dynamics.graph import DenseGraph
+from tvboptim.experimental.network_dynamics.noise import AdditiveNoise
+from tvboptim.experimental.network_dynamics.solvers import Heun
+from tvboptim.observations.observation import compute_fc, fc_corr, rmse
+from tvboptim.observations.tvb_monitors.bold import Bold
+
+# Data: structural connectivity (what is wired to what) and the empirical target.
+weights, tract_lengths, region_labels = load_structural_connectivity("dk_average")
+weights = weights / weights.max()
+fc_target = load_functional_connectivity("dk_average")
+n_regions = len(region_labels)
+
+# Network: a Reduced Wong-Wang node per region, coupled without delay, driven by noise.
+network = Network(
+    dynamics=ReducedWongWang(w=0.5, I_o=0.32, INITIAL_STATE=(0.3,)),
+    coupling={"instant": LinearCoupling(incoming_states="S", G=0.5)},
+    graph=DenseGraph(weights, region_labels=region_labels),
+    noise=AdditiveNoise(sigma=0.00283, apply_to="S"),
+)
+dt, n_steps = 4.0, 30_000  # ms, and 2 minutes of them
+t1 = n_steps * dt
+
+# Transient: simulate once, let its end be the history of the network, prepare again.
+model, state = prepare(network, Heun(), t1=t1, dt=dt)
+transient = jax.jit(model)(state)
+network.update_history(transient)
+model, state = prepare(network, Heun(), t1=t1, dt=dt)
+bold_monitor = Bold(period=1000.0, downsample_period=dt, voi=0, history=transient)
+
+# Free parameters: where they are in the state, and the box that every method searches.
+parameters = {
+    "G": lambda state: state.coupling.instant.G,
+    "w": lambda state: state.dynamics.w,
+    "I_o": lambda state: state.dynamics.I_o,
+    "sigma": lambda state: state.noise.sigma,
+    "noise": lambda state: state._internal.noise_samples,
+}
+bounds = {"G": (0.001, 0.7), "w": (0.001, 0.7), "sigma": (0.001, 0.01)}
+
+
+def vary(state, **values):
+    """Copy a state with other values in it; `jit`, `grad` and `vmap` can see through the call.
+
+    Parameters
+    ----------
+    state : Bunch
+        State of the network, as `prepare` returns it. It is not changed.
+    **values
+        New values by name: `G`, `w` (no unit), `I_o` (nA), `sigma`, each a number, an array with
+        one value per region, a tvboptim `Parameter` or an axis of a `Space`; `noise`, standard
+        normal numbers of shape (n_steps, 1, n_regions).
+
+    Raises
+    ------
+    ValueError
+        For a name that is none of these.
+    """
+    unknown = sorted(set(values) - set(parameters))
+    if unknown:
+        raise ValueError(
+            f"Unknown parameter {', '.join(unknown)}: vary takes {', '.join(parameters)}."
+        )
+    where = [parameters[name] for name in values]
+    return eqx.tree_at(
+        lambda state: [get(state) for get in where],
+        state,
+        list(values.values()),
+        is_leaf=lambda leaf: leaf is None,
+    )
+
+
+# Draw the noise of the state's key once, here, and not anew in each simulation.
+state = vary(state, noise=jax.random.normal(state.noise.key, (n_steps, 1, n_regions)))
+
+# BOLD is linear in S, so the monitor can be applied while the solver runs, as a banded matrix. The
+# first 20 samples are dropped: the haemodynamic response reaches back from them to the transient.
+simulate_bold = bold_simulator(network, bold_monitor, n_steps=n_steps, dt=dt, skip=20)
+
+
+def observation(state):
+    """Simulated functional connectivity.
+
+    Parameters
+    ----------
+    state : Bunch
+        State of the network.
+
+    Returns
+    -------
+    array, shape (n_regions, n_regions)
+        Pearson correlation between the regions' BOLD series of 100 samples, with zero diagonal.
+    """
+    return compute_fc(simulate_bold(state))
+
+
+def loss(state):
+    """Root mean square difference between simulated and empirical FC, over the whole matrix."""
+    return rmse(observation(state), fc_target)

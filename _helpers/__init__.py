@@ -1,0 +1,1 @@
+"""What `_common.py` names but does not spell out: devices, simulation, results, figures, tools."""
