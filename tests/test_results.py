@@ -1,0 +1,346 @@
+"""Stored results: fresh, stale, missing, unreadable, concurrent, killed."""
+
+import _common
+from _helpers import results
+from _helpers.results import ResultError, load_result, stored_result
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+PROBES = (0.25, 0.26, 0.27)
+CALLS = deque()  # no plain list: its content would count as part of the code that uses it
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty folder of results, a model that always gives the same probe losses, no mode."""
+    monkeypatch.setenv("BOOK_RESULTS_FOLDER", str(tmp_path))
+    monkeypatch.setenv("BOOK_RESULTS", "")
+    monkeypatch.setattr(results, "probe_losses", lambda: PROBES)
+    CALLS.clear()
+    return tmp_path
+
+
+def dataset(values, **attrs):
+    costs = {"simulations": len(values), "gradients": 0, "seed": 0}
+    return xr.Dataset(
+        {"loss": ("G", np.asarray(values, float))},
+        coords={"G": np.linspace(0.1, 0.3, len(values))},
+        attrs=costs | attrs,
+    )
+
+
+@stored_result("demo")
+def demo(n=3):
+    CALLS.append(n)
+    return dataset(np.arange(n))
+
+
+def other_code():
+    @stored_result("demo")
+    def demo(n=3):
+        CALLS.append(n)
+        return dataset(np.arange(n) + 1)
+
+    return demo
+
+
+def same_code_other_layout():
+    @stored_result("demo")
+    def demo(n=3):
+        """With a docstring,"""
+        CALLS.append(n)  # and a comment
+        return dataset(
+            np.arange(n),
+        )
+
+    return demo
+
+
+def test_computes_once_and_then_reads(folder):
+    first, second = demo(), demo()
+    xr.testing.assert_identical(first, second)
+    assert list(CALLS) == [3]
+    assert [path.name for path in folder.iterdir()] == ["demo.nc"]
+
+
+def test_file_says_where_it_comes_from(folder):
+    attrs = demo().attrs
+    assert attrs["simulations"] == 3
+    assert attrs["gradients"] == 0
+    assert attrs["seed"] == 0
+    assert attrs["seconds"] >= 0
+    assert attrs["devices"] == "8 cpu"
+    assert "cores" in attrs["processor"]
+    assert json.loads(attrs["versions"])["tvboptim"] == "0.4.0"
+    assert attrs["date"].count("-") == 2
+    np.testing.assert_array_equal(attrs["probe_losses"], PROBES)
+
+
+def test_file_is_plain_netcdf(folder):
+    demo()
+    assert (folder / "demo.nc").read_bytes()[:8] == b"\x89HDF\r\n\x1a\n"
+    with xr.open_dataset(folder / "demo.nc", engine="h5netcdf") as stored:
+        assert all(variable.dtype.kind == "f" for variable in stored.variables.values())
+
+
+def test_other_arguments_are_stale(folder):
+    demo()
+    assert demo(4).sizes["G"] == 4
+    assert list(CALLS) == [3, 4]
+
+
+def test_other_code_is_stale(folder):
+    demo()
+    assert other_code()()["loss"][0] == 1
+    assert list(CALLS) == [3, 3]
+
+
+def test_comments_docstrings_and_layout_do_not_matter(folder):
+    demo()
+    same_code_other_layout()()
+    assert list(CALLS) == [3]
+
+
+def test_constants_and_helpers_beside_the_function_matter(monkeypatch):
+    before = results.fingerprint(demo.compute)
+    monkeypatch.setitem(demo.compute.__globals__, "dataset", lambda values: None)
+    assert results.fingerprint(demo.compute) != before
+
+
+def test_moved_probe_losses_are_stale(folder, monkeypatch):
+    demo()
+    monkeypatch.setattr(results, "probe_losses", lambda: (0.25, 0.26, 0.27 + 2e-9))
+    demo()
+    assert list(CALLS) == [3, 3]
+
+
+def test_rounding_of_probe_losses_is_fresh(folder, monkeypatch):
+    demo()
+    monkeypatch.setattr(results, "probe_losses", lambda: (0.25, 0.26, 0.27 + 5e-10))
+    demo()
+    assert list(CALLS) == [3]
+
+
+def test_other_versions_only_warn(folder, monkeypatch):
+    demo()
+    monkeypatch.setattr(results.importlib.metadata, "version", lambda name: "99.0")
+    with pytest.warns(UserWarning, match="other versions of tvboptim, jax"):
+        demo()
+    assert list(CALLS) == [3]
+
+
+def test_probe_losses_are_those_of_the_model(monkeypatch):
+    monkeypatch.undo()
+    losses = results.probe_losses()
+    for (G, w), value in zip(results.PROBES, losses, strict=True):
+        expected = _common.loss(_common.vary(_common.state, G=G, w=w))
+        assert value == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_require_refuses_missing_and_names_the_command(folder, monkeypatch):
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    with pytest.raises(ResultError, match=r"no stored result 'demo'.*make results NAMES=demo"):
+        demo()
+    assert list(CALLS) == []
+
+
+def test_require_refuses_stale(folder, monkeypatch):
+    demo()
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    demo()
+    with pytest.raises(ResultError, match=r"arguments behind 'demo' changed.*make results"):
+        demo(4)
+    assert list(CALLS) == [3]
+
+
+def test_ignore_neither_reads_nor_writes(folder, monkeypatch):
+    monkeypatch.setenv("BOOK_RESULTS", "ignore")
+    demo()
+    demo()
+    assert list(CALLS) == [3, 3]
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("refresh", [3, 3]), ("refresh:demo", [3, 3]), ("refresh:other", [3])]
+)
+def test_refresh_recomputes_all_or_the_named(folder, monkeypatch, mode, expected):
+    demo()
+    monkeypatch.setenv("BOOK_RESULTS", mode)
+    demo()
+    assert list(CALLS) == expected
+
+
+def test_unknown_mode_is_refused(monkeypatch):
+    monkeypatch.setenv("BOOK_RESULTS", "always")
+    with pytest.raises(ResultError, match="BOOK_RESULTS is 'always', but it can only be"):
+        demo()
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def foreign(path):
+    path.write_text("not a netCDF file")
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def not_ours(path):
+    xr.Dataset({"x": 1.0}).to_netcdf(path, engine="h5netcdf")
+
+
+@pytest.mark.parametrize("damage", [truncated, foreign, empty, not_ours])
+def test_damaged_file_is_recomputed(folder, monkeypatch, damage):
+    demo()
+    damage(folder / "demo.nc")
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    with pytest.raises(
+        ResultError, match=r"demo\.nc (cannot be read|is not a result of this book)"
+    ):
+        demo()
+    monkeypatch.setenv("BOOK_RESULTS", "")
+    assert demo().sizes["G"] == 3
+    assert list(CALLS) == [3, 3]
+
+
+def test_loss_that_is_not_finite_is_reported_with_its_parameters(folder):
+    @stored_result("broken")
+    def broken():
+        return dataset([0.1, np.nan, 0.3])
+
+    with pytest.raises(ResultError, match=r"1 of 3 values of 'loss' in 'broken'.*at G=0\.2"):
+        broken()
+    assert list(folder.iterdir()) == []
+
+
+def test_result_has_to_say_what_it_cost(folder):
+    @stored_result("free")
+    def free():
+        return xr.Dataset({"loss": 1.0})
+
+    with pytest.raises(ResultError, match="attrs say simulations, gradients, seed"):
+        free()
+
+
+def test_unknown_result_is_refused_with_those_there_are():
+    with pytest.raises(
+        ResultError, match=r"computes a result named 'nothing'; there are: .*grid_scan"
+    ):
+        load_result("nothing")
+
+
+def test_load_result_of_another_chapter(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    assert load_result("grid_scan").sizes == {"G": 32, "w": 32}
+
+
+def test_load_result_notices_that_the_producing_code_changed(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    chapter, source = results.producers()["grid_scan"]
+    monkeypatch.setattr(results, "producers", lambda: {"grid_scan": (chapter, source + "\npass")})
+    with pytest.raises(ResultError, match="code or the arguments behind 'grid_scan' changed"):
+        load_result("grid_scan")
+
+
+def test_load_result_runs_the_producing_chapter(folder, monkeypatch):
+    ran = []
+
+    def execute(chapter, **environment):
+        ran.append(chapter.name)
+        demo()
+
+    source = results._normalised(results.inspect.getsource(demo.compute))
+    monkeypatch.setattr(results, "execute", execute)
+    monkeypatch.setattr(results, "producers", lambda: {"demo": (Path("demo.ipynb"), source)})
+    assert load_result("demo").sizes["G"] == 3
+    assert load_result("demo").sizes["G"] == 3
+    assert ran == ["demo.ipynb"]
+
+
+WRITER = """
+    import _common
+    import sys, time
+    import numpy as np, xarray as xr
+    from _helpers import results
+    results.probe_losses = lambda: (0.25, 0.26, 0.27)
+
+    @results.stored_result("shared")
+    def shared():
+        return xr.Dataset(
+            {"loss": ("G", np.zeros(200_000))}, {"G": np.arange(200_000.0)},
+            {"simulations": 1, "gradients": 0, "seed": 0},
+        )
+"""
+
+
+def run_script(tmp_path, name, body):
+    script = tmp_path / f"{name}.py"
+    script.write_text(textwrap.dedent(WRITER) + textwrap.dedent(body))
+    environment = os.environ | {"TQDM_DISABLE": "1"}
+    return subprocess.Popen([sys.executable, script], env=environment, stdout=subprocess.PIPE)
+
+
+def test_two_processes_storing_at_once_leave_one_good_file(folder, tmp_path_factory):
+    scripts = tmp_path_factory.mktemp("scripts")
+    body = "import os; os.environ['BOOK_RESULTS'] = 'refresh'\nfor _ in range(5): shared()\n"
+    processes = [run_script(scripts, f"writer{k}", body) for k in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert [path.name for path in folder.iterdir()] == ["shared.nc"]
+    assert results._read("shared").sizes["G"] == 200_000
+
+
+def test_killed_while_writing_leaves_the_old_file(folder, tmp_path_factory):
+    demo()
+    good = (folder / "demo.nc").read_bytes()
+    body = """
+        def half_way(self, path, **options):
+            open(path, "wb").write(b"half of a file")
+            print("writing", flush=True)
+            time.sleep(60)
+
+        xr.Dataset.to_netcdf = half_way
+        results._write("demo", xr.Dataset())
+    """
+    process = run_script(tmp_path_factory.mktemp("scripts"), "killed", body)
+    assert process.stdout.readline() == b"writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (folder / "demo.nc").read_bytes() == good
+    demo()
+    assert list(CALLS) == [3]
+
+
+def test_jax_arrays_are_finished_before_the_clock_stops(folder, monkeypatch):
+    import jax.numpy as jnp
+
+    order = []
+    monkeypatch.setattr(
+        results.np, "asarray", lambda x, *rest: order.append("finish") or np.array(x)
+    )
+    clock = results.time.perf_counter
+    monkeypatch.setattr(results.time, "perf_counter", lambda: order.append("clock") or clock())
+
+    attrs = dict.fromkeys(results.COSTS, 0)
+
+    def lazy():
+        return xr.Dataset({"x": ("a", jnp.ones(3))}, attrs=attrs)
+
+    results._measure("lazy", lazy, (), {}, "")
+    assert order[:3] == ["clock", "finish", "clock"]
