@@ -1,0 +1,50 @@
+-- Two things that every page of the book needs and that no notebook should have to write.
+
+-- The headings of all chapters with a label, as `sec-x` = { words, link }.
+local function labelled_sections(folder)
+  local sections = {}
+  for _, name in ipairs(pandoc.system.list_directory(folder)) do
+    local file = name:match("%.ipynb$") and io.open(pandoc.path.join({ folder, name }), "rb")
+    if file then
+      for words, label in file:read("a"):gmatch('#+ ([^"\\]-) {#(sec%-[%w-]+)}') do
+        sections[label] = { pandoc.read(words).blocks[1].content, name .. "#" .. label }
+      end
+      file:close()
+    end
+  end
+  return sections
+end
+
+-- `@sec-x` becomes a link with the heading's own words, since headings carry no numbers. Unlike
+-- Quarto's own references it also reaches the sections of other chapters.
+local function link_sections(doc, sections)
+  doc:walk({
+    Header = function(h)
+      sections[h.identifier] = { h.content, "#" .. h.identifier }
+    end,
+  })
+  return doc:walk({
+    Cite = function(cite)
+      local id = cite.citations[1].id
+      if id:match("^sec%-") and sections[id] then
+        return pandoc.Quoted("DoubleQuote", { pandoc.Link(table.unpack(sections[id])) })
+      end
+    end,
+  })
+end
+
+-- A line under the title of a chapter: its number, and a link to download its notebook.
+-- Without `data-noresolveinput` Quarto would point the link at the HTML page.
+local line = [[<p class="chapter-line"><span>Chapter %d</span> ]]
+  .. [[<a href="%s" download data-noresolveinput="true">Download this notebook</a></p>]]
+
+function Pandoc(doc)
+  local folder = pandoc.path.directory(quarto.doc.input_file)
+  local name = pandoc.path.filename(quarto.doc.input_file)
+  doc = link_sections(doc, labelled_sections(folder))
+  local number = name:match("^(%d+)%-.*%.ipynb$")
+  if number then
+    doc.blocks:insert(1, pandoc.RawBlock("html", line:format(tonumber(number), name)))
+  end
+  return doc
+end

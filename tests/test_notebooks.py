@@ -1,0 +1,153 @@
+"""What comparing outputs does not catch: notebooks executed once, in order, clean, and complete."""
+
+from _helpers import results
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+IMAGE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def options(cell):
+    return dict(re.findall(r"^#\|\s*([\w-]+):\s*(.+)$", cell.source, re.MULTILINE))
+
+
+def pictures(cell):
+    return [output for output in cell.outputs if "image/png" in output.get("data", {})]
+
+
+def test_there_are_chapters():
+    numbers = [int(path.stem[:2]) for path in CHAPTERS]
+    assert numbers == list(range(1, len(CHAPTERS) + 1))
+    assert len(CHAPTERS) >= 4
+
+
+def test_every_code_cell_ran_once_in_order(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_no_empty_cells(notebook):
+    assert all(cell.source.strip() for cell in notebook.cells)
+
+
+def test_no_errors_and_nothing_on_stderr(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", output.get("text")
+
+
+def test_metadata_is_clean(notebook):
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert all(cell.metadata == {} for cell in notebook.cells)
+
+
+def test_every_cell_has_a_label_of_its_own(notebook):
+    labels = [options(cell).get("label") for cell in code_cells(notebook)]
+    assert None not in labels
+    assert len(set(labels)) == len(labels)
+
+
+def test_every_figure_has_label_caption_and_alt_text(notebook):
+    figures = [cell for cell in code_cells(notebook) if pictures(cell)]
+    assert figures
+    for cell in figures:
+        given = options(cell)
+        assert given["label"].startswith("fig-")
+        assert re.match(r'^"\*\*.+[.?]\*\*', given["fig-cap"]), "a caption opens with its claim"
+        assert len(given["fig-alt"]) > 80
+        assert given["code-fold"] == "true"
+
+
+def test_every_table_has_a_caption(notebook):
+    for cell in code_cells(notebook):
+        if any("<table class" in str(output.get("data", "")) for output in cell.outputs):
+            assert options(cell)["label"].startswith("tbl-")
+            assert options(cell)["tbl-cap"]
+
+
+def test_visible_cells_are_short(notebook):
+    for cell in code_cells(notebook):
+        lines = [
+            line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")
+        ]
+        hidden = {"code-fold", "echo"} & set(options(cell))
+        assert hidden or len(lines) <= 25, cell.source
+
+
+def test_skeleton(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type != "code")
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    for part in ("::: {.question}", "## Check", "## What this cannot tell you", "## Exercises"):
+        assert part in text
+    assert text.count('title="Solution"') in (2, 3)
+    assert "assert " in code
+    assert "cost_box(" in code
+    assert notebook.cells[0].cell_type == "raw"
+    assert "title:" in notebook.cells[0].source
+    assert "description:" in notebook.cells[0].source
+
+
+@pytest.mark.parametrize(
+    "page", [*CHAPTERS, *ROOT.glob("*.qmd"), *ROOT.glob("slides/*.qmd")], ids=str
+)
+def test_images_in_pages_exist(page):
+    text = page.read_text()
+    if page.suffix == ".ipynb":
+        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    for image in IMAGE.findall(text):
+        folders = (page.parent, ROOT, ROOT / "slides")  # an include's paths are those of its deck
+        assert any((folder / image).exists() for folder in folders), image
+
+
+def test_every_saved_figure_is_there(notebook):
+    for cell in code_cells(notebook):
+        for name in re.findall(r'save_figure\(\w+, "(\w+)"\)', cell.source):
+            assert (ROOT / "img" / "section-4" / f"{name}.png").exists()
+
+
+def test_figures_that_the_book_is_known_for():
+    names = {path.stem for path in (ROOT / "img" / "section-4").iterdir()}
+    expected = {"loss_surface_2d", "loss_surface_2d_only", "parallelism_grid", "loss_surface_1d"}
+    assert expected <= names
+
+
+def test_every_stored_result_has_its_chapter_and_is_fresh():
+    stored = {path.stem for path in results.FOLDER.iterdir()}
+    assert stored == set(results.producers())
+    for name, (_, source) in results.producers().items():
+        results._fresh(name, source=source)
+
+
+def test_stored_results_are_small():
+    assert sum(path.stat().st_size for path in results.FOLDER.iterdir()) < 10e6
+
+
+def test_every_cited_work_is_listed_and_every_listed_work_is_cited():
+    pages = [*CHAPTERS, *ROOT.glob("*.qmd"), *ROOT.glob("slides/*.qmd")]
+    text = "\n".join(page.read_text() for page in pages)
+    listed = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "references.bib").read_text(), re.MULTILINE))
+    cited = {
+        key
+        for key in re.findall(r"@([a-z][a-z0-9]+)\b", text)
+        if key in listed or key[-4:].isdigit()
+    }
+    assert cited == listed

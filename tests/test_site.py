@@ -1,0 +1,443 @@
+"""The built site, in a browser: pages are complete, offline, linked, searchable and fit a phone.
+
+The whole module runs once for each way of building, in a copy of the project, so that the checkout
+stays as it is.
+"""
+
+from _helpers.reduced_pages import Page
+from _helpers.site import find_quarto, main
+
+import functools
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+ROOT = Path(__file__).resolve().parents[1]
+NOT_SOURCES = shutil.ignore_patterns(".*", "_site", "__pycache__", "*.egg-info", "*.nc", "build")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER_OPTIONS = (
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+REDUCED = "import _helpers.site as site; site.find_quarto = lambda: None; site.main()"
+WAIT_MS = 10_000
+KEYS = re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text(), re.MULTILINE)
+CONTENTS = """() => {
+  const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX)
+    || scrolls(e.parentElement));
+  const text = document.body.cloneNode(true);
+  text.querySelectorAll("pre, code, script, style, annotation, noscript").forEach(e => e.remove());
+  return {
+    text: text.textContent,
+    ids: [...document.querySelectorAll("[id]")].map(e => e.id),
+    links: [...document.querySelectorAll("a[href]")].map(e => e.href),
+    images: [...document.images].map(e => [e.src.slice(0, 80), e.alt, e.naturalWidth]),
+    captions: [...document.querySelectorAll("figcaption")].map(e => e.textContent.trim()),
+    width: document.documentElement.scrollWidth,
+    cut: [...document.querySelectorAll("main *")]
+      .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1)
+      .filter(e => !scrolls(e)).map(e => e.outerHTML.slice(0, 80)),
+  };
+}"""
+# The contrast (WCAG 2) of every visible piece of text with what lies behind it, if below 4.5.
+LOW_CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = color => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+  };
+  const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3]));
+  const behind = e => {
+    if (!e) return [255, 255, 255];
+    const own = rgba(getComputedStyle(e).backgroundColor);
+    return own[3] === 1 ? own : over(own, behind(e.parentElement));
+  };
+  const light = color => [0, 1, 2].map(i => color[i] / 255)
+    .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const e = texts.currentNode.parentElement, words = texts.currentNode.textContent.trim();
+    if (!words || !e.checkVisibility({opacityProperty: true}) || e.closest("svg, annotation"))
+      continue;
+    const back = behind(e), front = light(over(rgba(getComputedStyle(e).color), back));
+    const [low, high] = [front, light(back)].sort((a, b) => a - b);
+    const contrast = (high + .05) / (low + .05);
+    if (contrast < 4.5) found.push(`${contrast.toFixed(1)}: ${e.tagName} "${words.slice(0, 40)}"`);
+  }
+  return found;
+}"""
+SLIDE = """() => {
+  const slide = Reveal.getCurrentSlide(), {width, height} = Reveal.getConfig();
+  const frame = slide.getBoundingClientRect(), scale = Reveal.getScale();
+  const bottoms = [...slide.querySelectorAll(":not(aside, aside *)")]
+    .map(e => e.getBoundingClientRect()).filter(r => r.height).map(r => [r.bottom, r.right]);
+  return {
+    title: slide.id,
+    fits: slide.scrollWidth <= width && slide.scrollHeight <= height
+      && bottoms.every(([b, r]) => b <= innerHeight && r <= frame.left + width * scale + 1),
+    images: [...slide.querySelectorAll("img")].map(e => [e.alt, e.naturalWidth, e.height]),
+  };
+}"""
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serve files without a log."""
+
+    def log_message(self, *args):
+        """Log nothing."""
+
+
+@dataclass
+class Site:
+    """A built site: how it was built, where it lies, what the build said and what it left."""
+
+    engine: str
+    folder: Path
+    url: str
+    said: str
+    stray: set
+
+    def pages(self):
+        """Return the addresses of all pages, from the top of the site."""
+        files = sorted(self.folder.rglob("*.html"))
+        names = [path.relative_to(self.folder).as_posix() for path in files]
+        return [name for name in names if not name.startswith("site_libs/")]
+
+    def source(self, page):
+        """Return the text of the source of a page, a notebook's cells one after the other."""
+        path = self.folder.parent / page
+        if not path.with_suffix(".ipynb").exists():
+            text = path.with_suffix(".qmd").read_text(encoding="utf-8")
+            include = re.search(r"\{\{< include (\S+) >\}\}", text)
+            return text if not include else text + (path.parent / include[1]).read_text()
+        cells = json.loads(path.with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
+        return "\n\n".join("".join(cell["source"]) for cell in cells)
+
+
+def chapters(site):
+    """Return the pages of the chapters, in order."""
+    return [page for page in site.pages() if page.startswith("chapters/")]
+
+
+def files_in(folder):
+    """Return the files of a project, without what git ignores."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    ignored = {"_site", ".quarto", "__pycache__", ".gitignore"}
+    return {path.as_posix() for path in found if not ignored & set(path.parts)}
+
+
+def copy_project(folder):
+    """Copy what the site is built from, as a clean checkout has it, into a new folder."""
+    shutil.copytree(ROOT, folder, ignore=NOT_SOURCES)
+    return folder
+
+
+def run_python(folder, *arguments):
+    """Run Python in a folder; return the finished process with its output as text."""
+    return subprocess.run(
+        [sys.executable, *arguments], check=False, cwd=folder, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module", params=["quarto", "smalldocs"])
+def site(request, tmp_path_factory):
+    """Build the site once in a copy of the project, and serve it."""
+    if request.param == "quarto" and not find_quarto():
+        pytest.skip("no Quarto on the PATH or in this environment: only the reduced site is tested")
+    copy = copy_project(tmp_path_factory.mktemp(request.param) / "book")
+    before = files_in(copy)
+    how = ("-m", "_helpers.site") if request.param == "quarto" else ("-c", REDUCED)
+    done = run_python(copy, *how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    handler = functools.partial(QuietHandler, directory=str(copy / "_site"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    said = done.stdout + done.stderr
+    yield Site(request.param, copy / "_site", url, said, files_in(copy) - before)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start a headless Chromium: the system's, else Playwright's own."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with playwright.sync_playwright() as tools:
+        try:
+            browser = tools.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
+        except playwright.Error as error:
+            pytest.skip(f"no Chromium to open the pages with: {str(error).splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(site, browser):
+    """Return a function that opens a page of the site in a fresh window."""
+    contexts = []
+
+    def open_page(name, width=1280, height=720, color_scheme="light"):
+        viewport = {"width": width, "height": height}
+        contexts.append(browser.new_context(viewport=viewport, color_scheme=color_scheme))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto(f"{site.url}/{name}", wait_until="load")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def visits(site, browser):
+    """Open every page once, as on a phone; return its contents and the browser's complaints."""
+    local = (site.url, "data:", "blob:")
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    found = {}
+    for name in site.pages():
+        page, problems = context.new_page(), []
+        page.on("console", lambda m, p=problems: m.type == "error" and p.append(m.text))
+        page.on("pageerror", lambda error, p=problems: p.append(str(error)))
+        page.on("requestfailed", lambda r, p=problems: p.append(f"failed: {r.url}"))
+        page.on("response", lambda r, p=problems: r.ok or p.append(f"{r.status}: {r.url}"))
+        page.on(
+            "request",
+            lambda r, p=problems: r.url.startswith(local) or p.append(f"foreign: {r.url}"),
+        )
+        page.goto(f"{site.url}/{name}", wait_until="networkidle")
+        found[name] = page.evaluate(CONTENTS) | {"problems": problems}
+        page.close()
+    context.close()
+    return found
+
+
+def is_dark(page):
+    """Return whether the background of a page is dark."""
+    color = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", color)[:3])) < 3 * 128
+
+
+def wait_for_theme(page, dark):
+    """Wait until a page is dark, or light; fail if it never is."""
+    for _ in range(50):
+        if is_dark(page) == dark:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{page.url} did not turn {'dark' if dark else 'light'}")
+
+
+def test_the_build_prints_the_page_to_open_and_leaves_nothing_else(site):
+    assert "Open _site/index.html\n" in site.said
+    assert ("Quarto was not found" in site.said) == (site.engine == "smalldocs")
+    assert "warning" not in site.said.lower()
+    assert site.stray == set()
+
+
+def test_every_page_of_the_sidebar_is_built(site):
+    config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    parts = [part for part in config["website"]["sidebar"]["contents"] if "section" in part]
+    listed = [item["href"] for part in parts for item in part["contents"]]
+    notebooks = sorted(f"chapters/{path.name}" for path in (ROOT / "chapters").glob("*.ipynb"))
+    assert listed == notebooks
+    assert [Path(page).with_suffix(".ipynb").as_posix() for page in chapters(site)] == notebooks
+
+
+def test_no_errors_and_no_foreign_requests(visits):
+    assert {name: page["problems"] for name, page in visits.items() if page["problems"]} == {}
+
+
+def test_internal_links_and_anchors_exist(site, visits):
+    broken = []
+    for name, page in visits.items():
+        for link in page["links"]:
+            parts = urlsplit(link)
+            if not link.startswith(site.url) or parts.fragment.startswith("/"):
+                continue
+            target = unquote(parts.path).lstrip("/") or "index.html"
+            anchor = unquote(parts.fragment)
+            if not (site.folder / target).is_file() or (
+                anchor and anchor not in visits[target]["ids"]
+            ):
+                broken.append(f"{name}: {link}")
+    assert broken == []
+    assert any(urlsplit(link).fragment for page in visits.values() for link in page["links"])
+
+
+def test_images_load_and_have_alt_text(site, visits):
+    images = {name: page["images"] for name, page in visits.items() if "slides/" not in name}
+    assert all(images[name] for name in chapters(site))
+    bad = [(name, i) for name in images for i in images[name] if not (i[1].strip() and i[2])]
+    assert bad == []
+
+
+def test_no_raw_keys_or_formulas_are_shown(visits):
+    raw = re.compile(r"\?@|@(fig|tbl|eq|sec)-|\b[a-z]+(19|20)\d\d[a-z]?\b|\$\$|\\[a-z]{3,}")
+    shown = {name: raw.search(page["text"]) for name, page in visits.items()}
+    assert {name: match[0] for name, match in shown.items() if match} == {}
+
+
+def test_labels_become_numbered_captions(site, visits):
+    for name in chapters(site):
+        labels = re.findall(r"^#\| label: *(fig-[\w-]+)", site.source(name), re.MULTILINE)
+        captions = [c for c in visits[name]["captions"] if c.startswith("Figure")]
+        numbers = [int(re.match(r"Figure\s(\d+):", caption)[1]) for caption in captions]
+        assert labels, f"{name} has no labelled figure"
+        assert set(labels) <= set(visits[name]["ids"])
+        assert numbers == list(range(1, len(labels) + 1)), name
+        assert not any("**" in caption for caption in captions)
+
+
+def test_cited_works_are_listed(site, visits):
+    cited = {
+        name: {f"ref-{key}" for key in KEYS if re.search(rf"@{key}\b", site.source(name))}
+        for name in visits
+    }
+    assert any(cited.values())
+    missing = {name: works - set(visits[name]["ids"]) for name, works in cited.items()}
+    assert {name: works for name, works in missing.items() if works} == {}
+    assert all("References" in visits[name]["text"] for name, works in cited.items() if works)
+
+
+def test_nothing_scrolls_sideways_on_a_phone(visits):
+    widths = {name: page["width"] for name, page in visits.items() if "slides/" not in name}
+    assert {name: width for name, width in widths.items() if width > 390} == {}
+    assert {name: visits[name]["cut"] for name in widths if visits[name]["cut"]} == {}
+
+
+def test_search_finds_a_chapter(site, open_page):
+    page = open_page("index.html")
+    target = chapters(site)[-1]
+    title = open_page(target).locator("h1.title").inner_text()
+    page.locator("#quarto-search input").click()
+    page.keyboard.type(max(title.split(), key=len))
+    hits = page.locator(".aa-Panel a, a.search-result")
+    hits.first.wait_for()
+    links = hits.evaluate_all("links => links.map(link => link.href)")
+    assert any(target in link for link in links), links
+
+
+@pytest.mark.parametrize("preference", ["light", "dark"])
+def test_theme_follows_the_reader_and_toggles(open_page, preference):
+    page = open_page("index.html", color_scheme=preference)
+    wait_for_theme(page, dark=preference == "dark")
+    page.locator(".quarto-color-scheme-toggle:visible").first.click()
+    wait_for_theme(page, dark=preference == "light")
+    page.reload()
+    wait_for_theme(page, dark=preference == "light")
+
+
+@pytest.mark.parametrize("preference", ["light", "dark"])
+def test_text_is_legible_and_figures_are_opaque(site, open_page, preference):
+    for name in ("index.html", *chapters(site)):
+        page = open_page(name, color_scheme=preference)
+        wait_for_theme(page, dark=preference == "dark")
+        page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+        assert page.evaluate(LOW_CONTRAST) == [], name
+        grounds = page.locator("main figure img").evaluate_all(
+            "images => images.map(image => getComputedStyle(image).backgroundColor)"
+        )
+        assert set(grounds) <= {"rgb(255, 255, 255)"}, name
+
+
+def test_next_and_previous_walk_through_the_chapters(site, open_page):
+    page = open_page(chapters(site)[0])
+    for name in chapters(site)[1:]:
+        page.locator(".nav-page-next a").click()
+        page.wait_for_url(f"{site.url}/{name}")
+    for name in reversed(chapters(site)[:-1]):
+        page.locator(".nav-page-previous a").click()
+        page.wait_for_url(f"{site.url}/{name}")
+
+
+def test_every_chapter_offers_its_notebook(site, open_page):
+    for name in chapters(site):
+        page = open_page(name)
+        link = page.locator(".chapter-line a")
+        served = page.request.get(link.evaluate("link => link.href"))
+        source = (ROOT / name).with_suffix(".ipynb")
+        assert json.loads(served.text())["nbformat"] == 4
+        assert served.body() == source.read_bytes()
+        assert link.get_attribute("download") is not None
+        number = int(source.name.split("-")[0])
+        assert f"Chapter {number}" in page.locator(".chapter-line").inner_text()
+
+
+def test_slides_fit_and_show_their_images(site, open_page):
+    decks = [name for name in site.pages() if name.startswith("slides/")]
+    if site.engine == "smalldocs":
+        assert decks == []
+        pytest.skip("the reduced site has no slides")
+    assert decks
+    for name in decks:
+        page = open_page(name)
+        page.wait_for_function("window.Reveal && Reveal.isReady()")
+        total = page.evaluate("Reveal.getTotalSlides()")
+        images = []
+        for _ in range(total):
+            page.wait_for_timeout(50)
+            slide = page.evaluate(SLIDE)
+            assert slide["fits"], f"{name}: slide {slide['title']} does not fit"
+            images += slide["images"]
+            page.evaluate("Reveal.next()")
+        assert images
+        assert all(alt and width and height > 100 for alt, width, height in images), images
+
+
+def test_a_failed_build_keeps_the_old_site(tmp_path):
+    copy = copy_project(tmp_path / "book")
+    assert run_python(copy, "-c", REDUCED).returncode == 0
+    before = (copy / "_site/index.html").read_bytes()
+    with (copy / "index.qmd").open("a", encoding="utf-8") as page:
+        page.write("\nAs @nobody1900 wrote.\n")
+    done = run_python(copy, "-c", REDUCED)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "index.qmd: @nobody1900 is no label of this page, nor in references.bib."
+    )
+    assert (copy / "_site/index.html").read_bytes() == before
+    assert list((copy / ".quarto").iterdir()) == []
+
+
+def test_an_unknown_command_is_explained():
+    with pytest.raises(SystemExit, match=r"Unknown command 'publish': use `python -m"):
+        main("publish")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("`@fig-a` and $5 or $6", "`@fig-a` and $5 or $6"),
+        ("```\n@fig-a $x$\n```", "```\n@fig-a $x$\n```"),
+        ("see @fig-b", 'see <a href="#fig-b">Figure&nbsp;2</a>'),
+        (
+            "[@fig-a; @fig-b]",
+            '<a href="#fig-a">Figure&nbsp;1</a>; <a href="#fig-b">Figure&nbsp;2</a>',
+        ),
+        ("write to a@b.org", "write to a@b.org"),
+        ("[the slides](../slides/section-4.qmd)", "the slides"),
+    ],
+)
+def test_labels_resolve_only_outside_code(written, shown):
+    class Empty:
+        entries = {}  # noqa: RUF012
+
+    page = Page("page", "#| label: fig-a\n\n![b](b.png){#fig-b}", Empty)
+    assert page.markdown(written) == shown
