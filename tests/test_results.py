@@ -343,4 +343,5 @@ def test_jax_arrays_are_finished_before_the_clock_stops(folder, monkeypatch):
         return xr.Dataset({"x": ("a", jnp.ones(3))}, attrs=attrs)
 
     results._measure("lazy", lazy, (), {}, "")
-    assert order[:3] == ["clock", "finish", "clock"]
+    assert order[0] == "clock"
+    assert set(order[1 : order.index("clock", 1)]) == {"finish"}
