@@ -78,21 +78,21 @@ def stored_result(name):
         @functools.wraps(function)
         def get(*args, **kwargs):
             mode, names = _mode()
-            print_of = fingerprint(function, *args, **kwargs)
+            made_of = provenance(function, *args, **kwargs)
             if mode == "ignore":
-                return _measure(name, function, args, kwargs, print_of)
+                return _measure(name, function, args, kwargs, made_of)
             if mode == "refresh" and (not names or name in names):
                 reason = "a new run was asked for"
             else:
                 try:
-                    return _fresh(name, fingerprint=print_of)
+                    return _fresh(name, lambda dataset: _is_made_of(dataset, made_of))
                 except ResultError as error:
                     reason = str(error)
             if mode == "require":
                 raise ResultError(f"{reason} Run: make results NAMES={name}")
             _say(f"Computing the result '{name}': {reason}")
-            _write(name, _measure(name, function, args, kwargs, print_of))
-            return _fresh(name, fingerprint=print_of)
+            _write(name, _measure(name, function, args, kwargs, made_of))
+            return _fresh(name, lambda dataset: _is_made_of(dataset, made_of))
 
         get.compute = function
         return get
@@ -101,7 +101,7 @@ def stored_result(name):
 
 
 def load_result(name):
-    """Get a result that another chapter computes.
+    """Get a result that another chapter computes, with the default arguments of its function.
 
     Parameters
     ----------
@@ -118,23 +118,23 @@ def load_result(name):
     ResultError
         If no chapter computes this result; with BOOK_RESULTS=require if it is missing or stale.
     """
-    chapter, source = producers().get(name, (None, None))
-    if chapter is None:
+    if name not in producers():
         known = ", ".join(sorted(producers())) or "none"
         raise ResultError(f"No chapter computes a result named '{name}'; there are: {known}.")
+    chapter = producers()[name][0]
     mode, _ = _mode()
     if mode == "ignore":
         with tempfile.TemporaryDirectory() as folder:
             execute(chapter, BOOK_RESULTS="", BOOK_RESULTS_FOLDER=folder)
             return _read(name, Path(folder))
     try:
-        return _fresh(name, source=source)
+        return _fresh(name, _is_made_in_its_chapter)
     except ResultError as error:
         if mode == "require":
             raise ResultError(f"{error} Run: make results NAMES={name}") from None
         _say(f"Computing the result '{name}' with chapters/{chapter.name}: {error}")
     execute(chapter, BOOK_RESULTS="")
-    return _fresh(name, source=source)
+    return _fresh(name, _is_made_in_its_chapter)
 
 
 def with_progress(function, total, description=""):
@@ -169,34 +169,40 @@ def with_progress(function, total, description=""):
     return counted
 
 
-def fingerprint(function, *args, **kwargs):
-    """Identify a computation by its code and its arguments.
+def provenance(function, *args, **kwargs):
+    """What a computation is made of, apart from what it imports.
 
-    The code is the function's own source and that of the functions beside it that it calls,
-    without comments, docstrings and layout, and the plain values (numbers, text, tuples, dicts of
-    them) that it takes from outside. What it imports from `_common` does not count: whether that
-    still gives the same values is what the probe points check.
+    That is its arguments, its own source and that of the functions beside it that it calls, without
+    comments, docstrings and layout, and the plain values (numbers, text, tuples, dicts of them)
+    that it takes from outside. Whether functions that it imports from `_common` still give the same
+    values is what the probe points check.
 
     Returns
     -------
-    str
-        SHA-256 in hexadecimal digits.
+    dict
+        `arguments` and `values`, text by name, and `functions`, a list of sources, its own first.
     """
     bound = inspect.signature(function).bind(*args, **kwargs)
     bound.apply_defaults()
-    parts = [repr(sorted(bound.arguments.items()))]
+    functions, values = [], {}
     todo, seen = [function], set()
     while todo:
         current = todo.pop()
-        parts.append(_normalised(inspect.getsource(current)))
+        functions.append(_normalised(inspect.getsource(current)))
         for key in sorted(_names(current.__code__) - seen):
             seen.add(key)
             value = current.__globals__.get(key)
             if inspect.isfunction(value) and value.__module__ == function.__module__:
                 todo.append(inspect.unwrap(value))
             elif _is_plain(value):
-                parts.append(f"{key}={value!r}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+                values[key] = repr(value)
+    arguments = {key: repr(value) for key, value in bound.arguments.items()}
+    return {"arguments": arguments, "functions": functions, "values": values}
+
+
+def fingerprint(made_of):
+    """SHA-256 of a `provenance`, in hexadecimal digits."""
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache
@@ -211,16 +217,24 @@ def probe_losses():
 
 @functools.cache
 def producers():
-    """Map each result's name to the chapter that computes it and to its function's code."""
+    """Map each result's name to its chapter, its function and all functions of that chapter.
+
+    Returns
+    -------
+    dict
+        By name: the notebook's path, the function's `ast.FunctionDef`, and a set of sources.
+    """
     found = {}
     for chapter in sorted(CHAPTERS.glob("*.ipynb")):
-        for cell in json.loads(chapter.read_text())["cells"]:
-            if cell["cell_type"] != "code" or "stored_result(" not in "".join(cell["source"]):
-                continue
-            for node in ast.walk(ast.parse("".join(cell["source"]))):
-                for call in getattr(node, "decorator_list", []):
-                    if isinstance(call, ast.Call) and ast.unparse(call.func) == "stored_result":
-                        found[call.args[0].value] = (chapter, _normalised(ast.unparse(node)))
+        cells = json.loads(chapter.read_text())["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+        functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+        beside = {_normalised(ast.unparse(node)) for node in functions}
+        for node in functions:
+            for call in node.decorator_list:
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "stored_result":
+                    found[call.args[0].value] = (chapter, node, beside)
     return found
 
 
@@ -285,13 +299,31 @@ def _path(name, folder=None):
     return Path(folder or os.environ.get("BOOK_RESULTS_FOLDER") or FOLDER) / f"{name}.nc"
 
 
-def _fresh(name, fingerprint=None, source=None):
+def _is_made_of(dataset, made_of):
+    return dataset.attrs["fingerprint"] == fingerprint(made_of)
+
+
+def _is_made_in_its_chapter(dataset):
+    """Whether a stored result is what its chapter, read and not run, would compute today."""
+    import _common
+
+    _, node, beside = producers()[dataset.attrs["name"]]
+    made_of = json.loads(dataset.attrs["provenance"])
+    keys = [argument.arg for argument in node.args.args]
+    defaults = [repr(ast.literal_eval(default)) for default in node.args.defaults]
+    shared = {key for key in made_of["values"] if hasattr(_common, key)}
+    return (
+        made_of["arguments"] == dict(zip(keys, defaults, strict=True))
+        and made_of["functions"][0] == _normalised(ast.unparse(node))
+        and beside.issuperset(made_of["functions"])
+        and all(made_of["values"][key] == repr(getattr(_common, key)) for key in shared)
+    )
+
+
+def _fresh(name, is_current):
     """Read a result and make sure that it still holds."""
     dataset = _read(name)
-    if fingerprint not in (None, dataset.attrs["fingerprint"]) or source not in (
-        None,
-        dataset.attrs["source"],
-    ):
+    if not is_current(dataset):
         raise ResultError(f"The code or the arguments behind '{name}' changed since it was stored.")
     before, today = np.array(dataset.attrs["probe_losses"]), np.array(probe_losses())
     if not np.allclose(before, today, rtol=0, atol=TOLERANCE):
@@ -316,7 +348,7 @@ def _read(name, folder=None):
     try:
         # From memory, so that a file replaced meanwhile by another process does not matter.
         dataset = xr.load_dataset(io.BytesIO(path.read_bytes()), engine="h5netcdf")
-        complete = {"fingerprint", "source", "probe_losses", "versions", *COSTS} <= set(
+        complete = {"name", "fingerprint", "provenance", "probe_losses", "versions", *COSTS} <= set(
             dataset.attrs
         )
     except Exception as error:
@@ -341,7 +373,7 @@ def _write(name, dataset):
         Path(temporary).unlink(missing_ok=True)
 
 
-def _measure(name, function, args, kwargs, print_of):
+def _measure(name, function, args, kwargs, made_of):
     """Run the function, check what it returns, and add where it comes from."""
     start = time.perf_counter()
     dataset = function(*args, **kwargs)
@@ -353,8 +385,8 @@ def _measure(name, function, args, kwargs, print_of):
     _refuse_non_finite(name, dataset)
     return dataset.assign_attrs(
         name=name,
-        fingerprint=print_of,
-        source=_normalised(inspect.getsource(function)),
+        fingerprint=fingerprint(made_of),
+        provenance=json.dumps(made_of),
         probe_losses=probe_losses(),
         seconds=seconds,
         devices=f"{jax.device_count()} {jax.default_backend()}",

@@ -4,6 +4,7 @@ import _common
 from _helpers import results
 from _helpers.results import ResultError, load_result, stored_result
 
+import inspect
 import json
 import os
 import signal
@@ -11,7 +12,6 @@ import subprocess
 import sys
 import textwrap
 from collections import deque
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,9 +113,9 @@ def test_comments_docstrings_and_layout_do_not_matter(folder):
 
 
 def test_constants_and_helpers_beside_the_function_matter(monkeypatch):
-    before = results.fingerprint(demo.compute)
+    before = results.provenance(demo.compute)
     monkeypatch.setitem(demo.compute.__globals__, "dataset", lambda values: None)
-    assert results.fingerprint(demo.compute) != before
+    assert results.provenance(demo.compute) != before
 
 
 def test_moved_probe_losses_are_stale(folder, monkeypatch):
@@ -250,28 +250,75 @@ def test_load_result_of_another_chapter(monkeypatch):
     assert load_result("grid_scan").sizes == {"G": 32, "w": 32}
 
 
-def test_load_result_notices_that_the_producing_code_changed(monkeypatch):
+def chapter_with(code, tmp_path, monkeypatch):
+    """Let the book consist of one chapter with this code."""
+    cell = {"cell_type": "code", "source": textwrap.dedent(code)}
+    (tmp_path / "chapters").mkdir(exist_ok=True)
+    (tmp_path / "chapters" / "01-demo.ipynb").write_text(json.dumps({"cells": [cell]}))
+    monkeypatch.setattr(results, "CHAPTERS", tmp_path / "chapters")
+    results.producers.cache_clear()
+
+
+@pytest.fixture
+def small_book(tmp_path_factory, monkeypatch):
+    """A chapter with the code of `demo`, its helper included, and a way to put other code there."""
+    tmp_path = tmp_path_factory.mktemp("book")
+    helper = inspect.getsource(dataset)
+    own = inspect.getsource(demo.compute)
+    chapter_with(helper + own, tmp_path, monkeypatch)
+    yield lambda old, new: chapter_with((helper + own).replace(old, new), tmp_path, monkeypatch)
+    monkeypatch.undo()
+    results.producers.cache_clear()
+
+
+def test_load_result_reads_what_its_chapter_stored(small_book):
+    demo()
+    assert load_result("demo").sizes["G"] == 3
+    assert list(CALLS) == [3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.arange(n)", "np.arange(n) + 1"),  # the function
+        ("n=3", "n=4"),  # its arguments
+        ("np.linspace(0.1, 0.3", "np.linspace(0.1, 0.4"),  # a helper beside it
+    ],
+)
+def test_load_result_notices_that_the_producing_code_changed(small_book, monkeypatch, old, new):
+    demo()
+    small_book(old, new)
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    with pytest.raises(ResultError, match="code or the arguments behind 'demo' changed"):
+        load_result("demo")
+
+
+def test_load_result_refuses_a_run_with_other_arguments(small_book, monkeypatch):
+    demo(4)
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    with pytest.raises(ResultError, match="code or the arguments behind 'demo' changed"):
+        load_result("demo")
+
+
+def test_load_result_notices_other_values_in_common(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("BOOK_RESULTS", "require")
-    chapter, source = results.producers()["grid_scan"]
-    monkeypatch.setattr(results, "producers", lambda: {"grid_scan": (chapter, source + "\npass")})
+    monkeypatch.setitem(_common.bounds, "G", (0.001, 0.8))
     with pytest.raises(ResultError, match="code or the arguments behind 'grid_scan' changed"):
         load_result("grid_scan")
 
 
-def test_load_result_runs_the_producing_chapter(folder, monkeypatch):
+def test_load_result_runs_the_producing_chapter(small_book, monkeypatch):
     ran = []
 
     def execute(chapter, **environment):
         ran.append(chapter.name)
         demo()
 
-    source = results._normalised(results.inspect.getsource(demo.compute))
     monkeypatch.setattr(results, "execute", execute)
-    monkeypatch.setattr(results, "producers", lambda: {"demo": (Path("demo.ipynb"), source)})
     assert load_result("demo").sizes["G"] == 3
     assert load_result("demo").sizes["G"] == 3
-    assert ran == ["demo.ipynb"]
+    assert ran == ["01-demo.ipynb"]
 
 
 WRITER = """
@@ -342,6 +389,6 @@ def test_jax_arrays_are_finished_before_the_clock_stops(folder, monkeypatch):
     def lazy():
         return xr.Dataset({"x": ("a", jnp.ones(3))}, attrs=attrs)
 
-    results._measure("lazy", lazy, (), {}, "")
+    results._measure("lazy", lazy, (), {}, {})
     assert order[0] == "clock"
     assert set(order[1 : order.index("clock", 1)]) == {"finish"}
