@@ -11,12 +11,23 @@ import warnings
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # a plain progress bar will do
 
-from _helpers.figures import cost_box, draw_landscape, draw_matrix, save_figure, show_table
+from _helpers.batches import batched
+from _helpers.figures import (
+    cost_box,
+    draw_ellipse,
+    draw_landscape,
+    draw_matrix,
+    save_animation,
+    save_figure,
+    show_animation,
+    show_table,
+)
 from _helpers.results import load_result, stored_result, with_progress
 from _helpers.simulation import bold_simulator
 
 import equinox as eqx
 import jax
+import numpy as np
 from tvboptim.data import load_functional_connectivity, load_structural_connectivity
 from tvboptim.experimental.network_dynamics import Network, prepare
 from tvboptim.experimental.network_dynamics.coupling import LinearCoupling
@@ -26,6 +37,7 @@ from tvboptim.experimental.network_dynamics.noise import AdditiveNoise
 from tvboptim.experimental.network_dynamics.solvers import Heun
 from tvboptim.observations.observation import compute_fc, fc_corr, rmse
 from tvboptim.observations.tvb_monitors.bold import Bold
+from tvboptim.types import DataAxis, Space
 
 # Data: structural connectivity (what is wired to what) and the empirical target.
 weights, tract_lengths, region_labels = load_structural_connectivity("dk_average")
@@ -90,6 +102,68 @@ def vary(state, **values):
         list(values.values()),
         is_leaf=lambda leaf: leaf is None,
     )
+
+
+def box(*names):
+    """Lower and upper bounds of parameters, as the methods take them.
+
+    Parameters
+    ----------
+    *names : str
+        Names in `bounds`.
+
+    Returns
+    -------
+    array, shape (2, len(names))
+        The lower bounds, and the upper bounds.
+
+    Raises
+    ------
+    ValueError
+        For a name without bounds, or bounds in the wrong order.
+    """
+    for name in names:
+        if name not in bounds:
+            raise ValueError(f"{name} has no bounds: there are bounds for {', '.join(bounds)}.")
+        low, high = bounds[name]
+        if not low < high:
+            raise ValueError(f"The bounds of {name}, ({low}, {high}), must rise.")
+    return np.array([bounds[name] for name in names]).T
+
+
+def space_of(points, names=("G", "w")):
+    """Describe points of the parameter space as a `Space`, one state per point.
+
+    Parameters
+    ----------
+    points : array, shape (n, len(names))
+        Values of the parameters, one point per row.
+    names : sequence of str
+        Name of each column.
+
+    Returns
+    -------
+    Space
+        The n states, in the order of the rows.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit the names, if there is no point, or if a value is not finite.
+    """
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or points.shape[1] != len(names):
+        raise ValueError(
+            f"The points have the shape {points.shape}, but {', '.join(names)} take one row per "
+            f"point and {len(names)} columns."
+        )
+    if not len(points):
+        raise ValueError("There is no point to evaluate: pass at least one row.")
+    if not np.isfinite(points).all():
+        bad = int(np.argmin(np.isfinite(points).all(axis=1)))
+        raise ValueError(f"Point {bad}, {points[bad]}, is not finite.")
+    axes = {name: DataAxis(values) for name, values in zip(names, points.T, strict=True)}
+    return Space(vary(state, **axes), mode="zip")
 
 
 # Draw the noise of the state's key once, here, and not anew in each simulation.

@@ -1,11 +1,15 @@
 """Figures that look alike and have the names that the deck uses, and tables of what runs cost."""
 
+import html
+import io
 import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
+from matplotlib.patches import Ellipse
+from PIL import Image
 
 FOLDER = Path(__file__).resolve().parents[1] / "img" / "section-4"
 FADED = 0.35  # opacity of a landscape that lies under something else
@@ -43,6 +47,74 @@ def save_figure(figure, name):
         figure.savefig(FOLDER / f"{name}.png", metadata={"Software": None})
 
 
+def save_animation(figure, draw, n_frames, name, seconds=0.4, hold=4.0, colors=64):
+    """Save `img/section-4/NAME.gif`, which repeats, and its last frame as `NAME.png`.
+
+    Runs that only check (BOOK_RESULTS=require) leave the files alone.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Figure without artists that `draw` adds; its layout is settled with the first frame.
+    draw : callable
+        `draw(k)` changes the figure to frame k, from 0 to n_frames - 1.
+    n_frames : int
+    name : str
+        File name without its ending.
+    seconds, hold : float
+        How long each frame, and the last one, is shown, in s.
+    colors : int
+        Size of the palette, at most 256, which all frames share.
+
+    Raises
+    ------
+    ValueError
+        If there is no frame.
+    """
+    if n_frames < 1:
+        raise ValueError(f"An animation needs at least one frame, not {n_frames}.")
+    if os.environ.get("BOOK_RESULTS") == "require":
+        return
+    frames = []
+    for k in range(n_frames):
+        draw(k)
+        if k == 0:
+            figure.canvas.draw()
+            figure.set_layout_engine("none")  # or the axes would move with their titles
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=110)
+        frames.append(Image.open(buffer).convert("RGB"))
+    save_figure(figure, name)
+    palette = frames[-1].quantize(colors, dither=Image.Dither.NONE)
+    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    durations = [1000 * seconds] * (n_frames - 1) + [1000 * hold]
+    frames[0].save(
+        FOLDER / f"{name}.gif", save_all=True, append_images=frames[1:], duration=durations, loop=0
+    )
+
+
+def show_animation(name, alt):
+    """Show a saved animation, and its last frame to those who print or prefer no motion.
+
+    Parameters
+    ----------
+    name : str
+        Name that `save_animation` gave to its files.
+    alt : str
+        What one would see, for those who do not.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    source, alt = f"../img/section-4/{name}", html.escape(alt)
+    return HTML(
+        f'<div class="animation"><img class="moving" src="{source}.gif" alt="{alt}">'
+        f'<img class="still" src="{source}.png" alt="{alt}" style="display: none">'
+        '<label><input type="checkbox"> Stop at the last frame</label></div>'
+    )
+
+
 def draw_landscape(ax, scan, faded=False, colorbar=True):
     """Draw the loss over (G, w), bright where the fit is good.
 
@@ -75,10 +147,45 @@ def draw_landscape(ax, scan, faded=False, colorbar=True):
             float(loss["w"][-1]) + half_w,
         ),
     )
+    ax.autoscale(False)  # what is drawn over it does not change what is shown
     ax.set(xlabel="Global coupling $G$", ylabel="Excitatory recurrence $w$")
     if colorbar:
         ax.figure.colorbar(image, ax=ax, label="Loss (RMSE of FC)")
     return image
+
+
+def draw_ellipse(ax, mean, covariance, n_std=2, **style):
+    """Draw the ellipse within `n_std` standard deviations (Mahalanobis distance) of a mean.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    mean : array, shape (2,)
+        Centre (x, y), in data units.
+    covariance : array, shape (2, 2)
+    n_std : float
+    **style
+        Properties of the patch, such as `edgecolor`.
+
+    Returns
+    -------
+    matplotlib.patches.Ellipse
+
+    Raises
+    ------
+    ValueError
+        If the covariance is not of this shape, or not positive definite.
+    """
+    covariance = np.asarray(covariance, dtype=float)
+    if covariance.shape != (2, 2) or not np.isfinite(covariance).all():
+        raise ValueError(f"An ellipse takes a finite 2 x 2 covariance, not {covariance.tolist()}.")
+    variances, axes = np.linalg.eigh(covariance)
+    if variances[0] <= 0:
+        raise ValueError(f"The covariance is not positive definite: its eigenvalues are {variances}.")
+    height, width = 2 * n_std * np.sqrt(variances)
+    angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
+    ellipse = Ellipse(mean, width, height, angle=angle, **{"facecolor": "none", **style})
+    return ax.add_patch(ellipse)
 
 
 def draw_matrix(ax, matrix, title, vmin=0, vmax=None):
