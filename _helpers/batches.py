@@ -1,4 +1,4 @@
-"""Evaluate a function for many states in one batched call, with one compiled program for all calls."""
+"""Evaluate a function for many states at once, with one compiled program for all calls."""
 
 import jax
 import numpy as np

@@ -47,7 +47,7 @@ def save_figure(figure, name):
         figure.savefig(FOLDER / f"{name}.png", metadata={"Software": None})
 
 
-def save_animation(figure, draw, n_frames, name, seconds=0.4, hold=4.0, colors=64):
+def save_animation(figure, draw, n_frames, name, seconds=0.4, hold=4.0, colors=128):
     """Save `img/section-4/NAME.gif`, which repeats, and its last frame as `NAME.png`.
 
     Runs that only check (BOOK_RESULTS=require) leave the files alone.
@@ -181,7 +181,9 @@ def draw_ellipse(ax, mean, covariance, n_std=2, **style):
         raise ValueError(f"An ellipse takes a finite 2 x 2 covariance, not {covariance.tolist()}.")
     variances, axes = np.linalg.eigh(covariance)
     if variances[0] <= 0:
-        raise ValueError(f"The covariance is not positive definite: its eigenvalues are {variances}.")
+        raise ValueError(
+            f"The covariance is not positive definite: its eigenvalues are {variances}."
+        )
     height, width = 2 * n_std * np.sqrt(variances)
     angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
     ellipse = Ellipse(mean, width, height, angle=angle, **{"facecolor": "none", **style})

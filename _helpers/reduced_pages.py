@@ -90,7 +90,7 @@ class Page:
         authors = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
         return authors or key, work.fields.get("year") or work.fields.get("date", "n.d.")[:4]
 
-    def reference(self, key, bracketed=False):
+    def reference(self, key, bracketed=False, year_only=False):
         """Return a link: "Figure 2", "Deco et al. (2013)", or in brackets "Deco et al. 2013"."""
         if key in self.says:
             return f'<a href="#{key}">{self.says[key]}</a>'
@@ -99,12 +99,17 @@ class Page:
             return f'<a href="{page}#{key}">{words}</a>'
         authors, year = self.author_year(key)
         if bracketed:
-            return f'<a href="#ref-{key}">{authors} {year}</a>'
+            words = year if year_only else f"{authors} {year}"
+            return f'<a href="#ref-{key}">{words}</a>'
         return f'{authors} (<a href="#ref-{key}">{year}</a>)'
 
     def group(self, text):
-        """Return what square brackets hold, "see @key, p. 3; @other", with links for its keys."""
-        linked = re.sub(rf"(?<!\w){KEY}", lambda m: self.reference(m[1], bracketed=True), text)
+        """Return what brackets hold, "see @key, p. 3; -@year-only", with links for its keys."""
+        linked = re.sub(
+            rf"(?<!\w)(-?){KEY}",
+            lambda m: self.reference(m[2], bracketed=True, year_only=bool(m[1])),
+            text,
+        )
         return f"({linked})" if set(re.findall(KEY, text)) & set(self.cited) else linked
 
     def equation(self, tex, label):

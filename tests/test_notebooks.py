@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -34,7 +35,7 @@ def pictures(cell):
 def test_there_are_chapters():
     numbers = [int(path.stem[:2]) for path in CHAPTERS]
     assert numbers == list(range(1, len(CHAPTERS) + 1))
-    assert len(CHAPTERS) >= 4
+    assert len(CHAPTERS) >= 8
 
 
 def test_every_code_cell_ran_once_in_order(notebook):
@@ -77,6 +78,30 @@ def test_every_figure_has_label_caption_and_alt_text(notebook):
         assert given["code-fold"] == "true"
 
 
+def test_every_animation_has_a_caption_and_a_still(notebook):
+    for cell in code_cells(notebook):
+        shown = "".join(str(output.get("data", {}).get("text/html")) for output in cell.outputs)
+        if '<div class="animation">' in shown:
+            assert options(cell)["label"].startswith("fig-")
+            assert options(cell)["fig-cap"].startswith('"**')
+            (name,) = re.findall(r"section-4/(\w+)\.gif", shown)
+            assert f"section-4/{name}.png" in shown
+
+
+def test_animations_are_small_and_hold_their_last_frame():
+    animations = list((ROOT / "img" / "section-4").glob("*.gif"))
+    assert animations
+    for path in animations:
+        assert path.stat().st_size < 3e6
+        with Image.open(path) as gif:
+            durations = []
+            for k in range(gif.n_frames):
+                gif.seek(k)
+                durations.append(gif.info["duration"])
+        assert len(durations) >= 20
+        assert durations[-1] >= 4 * durations[0]
+
+
 def test_every_table_has_a_caption(notebook):
     for cell in code_cells(notebook):
         if any("<table class" in str(output.get("data", "")) for output in cell.outputs):
@@ -84,13 +109,14 @@ def test_every_table_has_a_caption(notebook):
             assert options(cell)["tbl-cap"]
 
 
-def test_visible_cells_are_short(notebook):
+def test_visible_cells_are_short_and_narrow(notebook):
     for cell in code_cells(notebook):
         lines = [
             line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")
         ]
-        hidden = {"code-fold", "echo"} & set(options(cell))
-        assert hidden or len(lines) <= 25, cell.source
+        if not {"code-fold", "echo"} & set(options(cell)):
+            assert len(lines) <= 25, cell.source
+            assert max(map(len, lines)) <= 78, max(lines, key=len)
 
 
 def test_skeleton(notebook):
@@ -127,7 +153,8 @@ def test_every_saved_figure_is_there(notebook):
 def test_figures_that_the_book_is_known_for():
     names = {path.stem for path in (ROOT / "img" / "section-4").iterdir()}
     expected = {"loss_surface_2d", "loss_surface_2d_only", "parallelism_grid", "loss_surface_1d"}
-    assert expected <= names
+    expected |= {"random_search", "sensitivity_sobol", "cma_es_snapshots", "cma_es_evolution"}
+    assert expected | {"method_ceiling"} <= names
 
 
 def test_every_stored_result_has_its_chapter_and_is_fresh():

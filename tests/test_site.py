@@ -288,6 +288,34 @@ def test_images_load_and_have_alt_text(site, visits):
     assert bad == []
 
 
+def test_animations_stop_for_those_who_ask_print_or_prefer_less_motion(site, open_page):
+    name = "chapters/07-cma-es.html"
+    page = open_page(name)
+    moving, still = page.locator(".animation .moving"), page.locator(".animation .still")
+
+    def shows():
+        return moving.is_visible(), still.is_visible()
+
+    assert shows() == (True, False)
+    page.locator(".animation input").check()
+    assert shows() == (False, True)
+    page.locator(".animation input").uncheck()
+    page.emulate_media(media="print")
+    assert shows() == (False, True)
+    page.emulate_media(media="screen", reduced_motion="reduce")
+    assert shows() == (False, True)
+    assert still.evaluate("image => image.naturalWidth") > 100
+
+
+def test_code_fits_the_page(site, open_page):
+    for name in chapters(site):
+        page = open_page(name)
+        wide = page.locator("main pre:visible").evaluate_all(
+            "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+        )
+        assert wide == [], name
+
+
 def test_no_raw_keys_or_formulas_are_shown(visits):
     raw = re.compile(r"\?@|@(fig|tbl|eq|sec)-|\b[a-z]+(19|20)\d\d[a-z]?\b|\$\$|\\[a-z]{3,}")
     shown = {name: raw.search(page["text"]) for name, page in visits.items()}

@@ -1,0 +1,112 @@
+"""Batches equal single calls, are compiled once, and say what is wrong with their input."""
+
+import _common
+from _common import batched, bounds, box, loss, space_of, state, vary
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tvboptim.types import DataAxis, Space, UniformAxis
+
+POINTS = np.random.default_rng(5).uniform(0.001, 0.7, (11, 2))  # 8 devices do not divide 11
+
+
+def cheap(state):
+    """Depend on three parameters without a simulation."""
+    return state.coupling.instant.G + 10 * state.dynamics.w + 1e4 * state.noise.sigma
+
+
+@pytest.fixture
+def compilations():
+    """Count what JAX compiles while a test runs."""
+    names, counting = [], [True]
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, _, **more: counting and "backend_compile" in name and names.append(name)
+    )
+    yield names
+    counting.clear()
+
+
+def test_a_batch_equals_single_losses_in_order():
+    batch = batched(loss)(space_of(POINTS))
+    assert batch.shape == (11,)
+    for k in (0, 4, 10):
+        single = loss(vary(state, G=POINTS[k, 0], w=POINTS[k, 1]))
+        assert batch[k] == pytest.approx(float(single), abs=1e-10)
+
+
+def test_arrays_keep_their_shape():
+    pairs = batched(lambda state: jnp.stack([state.dynamics.w, state.coupling.instant.G]))
+    assert np.array_equal(pairs(space_of(POINTS)), POINTS[:, ::-1])
+
+
+def test_later_generations_compile_nothing(compilations):
+    evaluate = batched(cheap)
+    generations = np.random.default_rng(6).uniform(0.1, 0.6, (4, 16, 2))
+    counts = []
+    for points in generations:
+        values = evaluate(space_of(points))
+        assert np.allclose(values, points @ [1, 10] + 1e4 * state.noise.sigma, rtol=1e-14)
+        counts.append(len(compilations))
+    assert counts[0] > 0
+    assert counts[1:] == counts[:1] * 3
+    batched(cheap)(space_of(points))  # as a new one would
+    assert len(compilations) > counts[-1]
+
+
+def test_a_program_is_not_reused_for_another_state():
+    evaluate = batched(cheap)
+    G = np.linspace(0.1, 0.4, 8)
+    for sigma in (0.002, 0.004):
+        space = Space(vary(state, G=DataAxis(G), sigma=sigma), mode="zip")
+        assert np.allclose(evaluate(space), G + 5 + 1e4 * sigma)
+    assert np.allclose(evaluate(space_of(G[:, None], ["w"])), 0.5 + 10 * G + 28.3)
+    assert np.allclose(evaluate(space_of(G[:3, None], ["w"])), 0.5 + 10 * G[:3] + 28.3)
+
+
+def test_uniform_axes_give_each_state_its_own_values():
+    axes = {name: UniformAxis(*bounds[name], 50) for name in ("G", "w")}
+    space = Space(vary(state, **axes), mode="zip", key=jax.random.key(42))
+    where = space.collect()
+    assert not np.allclose(where.coupling.instant.G, where.dynamics.w)
+    values = batched(cheap)(space)
+    assert np.allclose(values - 28.3, where.coupling.instant.G + 10 * where.dynamics.w)
+
+
+def test_non_finite_values_are_refused_by_their_parameters():
+    points = POINTS[:9].copy()
+    points[[3, 7], 0] = 0.25
+    broken = batched(lambda state: jnp.where(state.coupling.instant.G == 0.25, jnp.nan, 1.0))
+    message = (
+        rf"2 of 9 values are not finite, first at coupling.instant.G = 0.25, .*{points[3, 1]:.4g}"
+    )
+    with pytest.raises(ValueError, match=message):
+        broken(space_of(points))
+
+
+@pytest.mark.parametrize(
+    ("points", "names", "message"),
+    [
+        (np.empty((0, 2)), ("G", "w"), "There is no point to evaluate"),
+        (np.ones((4, 3)), ("G", "w"), r"shape \(4, 3\), but G, w take .* 2 columns"),
+        (np.ones(4), ("G", "w"), r"shape \(4,\)"),
+        ([[0.1, 0.2], [0.3, np.nan]], ("G", "w"), "Point 1, .*, is not finite"),
+        (np.ones((4, 1)), ("tau",), "Unknown parameter tau"),
+    ],
+)
+def test_bad_points_are_explained(points, names, message):
+    with pytest.raises(ValueError, match=message):
+        space_of(points, names)
+
+
+def test_the_box_has_a_column_per_parameter():
+    assert np.array_equal(box("w", "sigma"), [[0.001, 0.001], [0.7, 0.01]])
+
+
+def test_a_bad_box_is_explained(monkeypatch):
+    with pytest.raises(ValueError, match="I_o has no bounds: there are bounds for G, w, sigma"):
+        box("G", "I_o")
+    monkeypatch.setitem(_common.bounds, "w", (0.7, 0.001))
+    with pytest.raises(ValueError, match=r"The bounds of w, \(0.7, 0.001\), must rise"):
+        box("G", "w")
