@@ -82,6 +82,8 @@ def build_reduced():
         for page in pages:
             if page.suffix == ".ipynb":
                 shutil.copy(page, copy / "_site" / page.relative_to(ROOT))
+        # smalldocs copies the images of Markdown only, not those of an output in HTML.
+        shutil.copytree(copy / "img", copy / "_site" / "img", dirs_exist_ok=True)
         if SITE.exists():
             SITE.rename(Path(folder) / "old")
         (copy / "_site").rename(SITE)

@@ -310,7 +310,7 @@ def test_animations_stop_for_those_who_ask_print_or_prefer_less_motion(site, ope
 def test_code_fits_the_page(site, open_page):
     for name in chapters(site):
         page = open_page(name)
-        wide = page.locator("main pre:visible").evaluate_all(
+        wide = page.locator("main pre.sourceCode:visible").evaluate_all(
             "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
         )
         assert wide == [], name
