@@ -17,6 +17,7 @@ from _helpers.figures import (
     draw_ellipse,
     draw_landscape,
     draw_matrix,
+    draw_spread,
     save_animation,
     save_figure,
     show_animation,
@@ -193,3 +194,10 @@ def observation(state):
 def loss(state):
     """Root mean square difference between simulated and empirical FC, over the whole matrix."""
     return rmse(observation(state), fc_target)
+
+
+def luck_of_a_draw():
+    """Standard deviation of the loss between draws of the noise, on the floor of the valley."""
+    losses = load_result("valley_floor")["loss"]
+    floor = losses.isel(step=losses.mean("draw").argmin("step"))  # the best G for each w
+    return float(floor.std("draw", ddof=1).mean("w"))

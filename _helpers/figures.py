@@ -190,6 +190,25 @@ def draw_ellipse(ax, mean, covariance, n_std=2, **style):
     return ax.add_patch(ellipse)
 
 
+def draw_spread(ax, x, curves, color, style, label):
+    """Draw the median of many curves, and the band from their 10th to their 90th percentile.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x : array, shape (n,)
+    curves : array, shape (n_curves, n)
+    color : color
+    style : str
+        Style of the line of the median.
+    label : str
+        Entry in the legend.
+    """
+    low, middle, high = np.quantile(curves, [0.1, 0.5, 0.9], axis=0)
+    ax.fill_between(x, low, high, color=color, alpha=0.22, lw=0)
+    ax.plot(x, middle, style, color=color, lw=2, label=label)
+
+
 def draw_matrix(ax, matrix, title, vmin=0, vmax=None):
     """Draw a matrix of regions by regions, its diagonal left out.
 
