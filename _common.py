@@ -11,7 +11,7 @@ import warnings
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # a plain progress bar will do
 
-from _helpers.batches import batched
+from _helpers.batches import batched, batched_rows, descend, with_gradient
 from _helpers.figures import (
     cost_box,
     draw_ellipse,

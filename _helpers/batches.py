@@ -1,8 +1,12 @@
 """Evaluate a function for many states at once, with one compiled program for all calls."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
 from tvboptim.execution import ParallelExecution
+from tvboptim.experimental.network_dynamics.core.bunch import Bunch
+from tvboptim.types import DataAxis, Space
 
 
 def batched(function, n_pmap=8, n_vmap=8):
@@ -41,6 +45,86 @@ def batched(function, n_pmap=8, n_vmap=8):
         return values
 
     return evaluate
+
+
+def batched_rows(function, n_pmap=8, n_vmap=8):
+    """As `batched`, for a function of arrays: rows of values instead of a `Space` of states.
+
+    Parameters
+    ----------
+    function : callable
+        Function of one array, or of several, that returns an array.
+    n_pmap, n_vmap : int
+        As in `batched`.
+
+    Returns
+    -------
+    callable
+        Function of as many arrays, whose first axes have the same length N, that returns the array
+        of the N values of `function`. It raises a ValueError if a value is not finite.
+    """
+    evaluate = batched(lambda state: function(*state.rows), n_pmap, n_vmap)
+
+    def evaluate_rows(*rows):
+        axes = [DataAxis(np.asarray(column)) for column in rows]
+        return evaluate(Space(Bunch(rows=axes), mode="zip"))
+
+    return evaluate_rows
+
+
+def with_gradient(function):
+    """Make a function of a vector one that returns its value and, after it, its gradient.
+
+    Parameters
+    ----------
+    function : callable
+        Function of an array of shape (d,), and of others if need be, that returns a number.
+
+    Returns
+    -------
+    callable
+        Function of the same that returns an array of shape (1 + d,): the value, and its
+        derivatives in reverse mode.
+    """
+
+    def value_and_gradient(*arguments):
+        value, gradient = jax.value_and_grad(function)(*arguments)
+        return jnp.append(value, gradient)
+
+    return value_and_gradient
+
+
+def descend(function, starts, optimizer, n_steps, description="descent"):
+    """Descend from several starts, in step: each step is one batch of gradients.
+
+    Parameters
+    ----------
+    function : callable
+        Function of an array of shape (d,) that returns a number, and can be differentiated.
+    starts : array, shape (n, d)
+    optimizer : optax.GradientTransformation
+        Every descent has a state of its own.
+    n_steps : int
+    description : str
+        Label of the progress bar.
+
+    Returns
+    -------
+    positions : array, shape (n_steps, n, d)
+        Where each gradient was taken.
+    values : array, shape (n_steps, n)
+        The function's values there.
+    """
+    evaluate = batched_rows(with_gradient(function), n_pmap=min(8, len(starts)), n_vmap=1)
+    update = jax.jit(jax.vmap(optimizer.update))
+    memory = jax.vmap(optimizer.init)(jnp.asarray(starts))
+    positions, values = [np.asarray(starts)], []
+    for _ in tqdm(range(n_steps), description):
+        out = evaluate(positions[-1])
+        values.append(out[:, 0])
+        step, memory = update(out[:, 1:], memory, positions[-1])
+        positions.append(positions[-1] + np.asarray(step))
+    return np.array(positions[:-1]), np.array(values)
 
 
 def _same_but_for_values(one, other):
