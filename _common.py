@@ -14,6 +14,7 @@ warnings.filterwarnings("ignore", message="IProgress not found")  # a plain prog
 from _helpers.batches import batched, batched_rows, descend, with_gradient
 from _helpers.figures import (
     cost_box,
+    draw_brain,
     draw_ellipse,
     draw_landscape,
     draw_matrix,
@@ -194,6 +195,28 @@ def observation(state):
 def loss(state):
     """Root mean square difference between simulated and empirical FC, over the whole matrix."""
     return rmse(observation(state), fc_target)
+
+
+def mean_observation(state, draws):
+    """Simulated functional connectivity, averaged over draws of the noise.
+
+    Parameters
+    ----------
+    state : Bunch
+        State of the network; its own noise is not used.
+    draws : array of int, shape (n,)
+        Seeds of the draws.
+
+    Returns
+    -------
+    array, shape (n_regions, n_regions)
+    """
+
+    def of_draw(draw):
+        noise = jax.random.normal(jax.random.key(draw), (n_steps, 1, n_regions))
+        return observation(vary(state, noise=noise))
+
+    return jax.lax.map(of_draw, draws).mean(axis=0)
 
 
 def luck_of_a_draw():

@@ -6,12 +6,16 @@ import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nibabel
 import numpy as np
+import pandas as pd
+import tvboptim.data
 from IPython.display import HTML
 from matplotlib.patches import Ellipse
 from PIL import Image
 
 FOLDER = Path(__file__).resolve().parents[1] / "img" / "section-4"
+PARCELLATION = Path(tvboptim.data.__file__).parent / "plotting" / "dk_average"
 FADED = 0.35  # opacity of a landscape that lies under something else
 
 plt.rcParams.update(
@@ -207,6 +211,53 @@ def draw_spread(ax, x, curves, color, style, label):
     low, middle, high = np.quantile(curves, [0.1, 0.5, 0.9], axis=0)
     ax.fill_between(x, low, high, color=color, alpha=0.22, lw=0)
     ax.plot(x, middle, style, color=color, lw=2, label=label)
+
+
+def draw_brain(axes, values, **style):
+    """Draw one value per region on four views of the parcellation that comes with tvboptim.
+
+    The views are of the left hemisphere from outside and from the midline, and of the right one from
+    the midline and from outside. Each shows what is nearest; deep regions are seen in part, or not.
+
+    Parameters
+    ----------
+    axes : sequence of 4 matplotlib.axes.Axes
+    values : dict
+        Value by region label, such as `L.BSTS`.
+    **style
+        As for `imshow`, such as `vmin`.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        One of the four, for a colour bar.
+
+    Raises
+    ------
+    ValueError
+        For a label that the parcellation does not have.
+    """
+    table = pd.read_csv(PARCELLATION / "fs_default_freesurfer_idx.csv")
+    numbers = dict(zip(table["acronym"], table["freesurfer_idx"], strict=True))
+    unknown = sorted(set(values) - set(numbers))
+    if unknown:
+        raise ValueError(f"The parcellation has no region {', '.join(unknown)}.")
+    volume = nibabel.as_closest_canonical(nibabel.load(PARCELLATION / "aparc+aseg-mni_09c.nii.gz"))
+    labels = np.asarray(volume.dataobj).astype(int)  # right, anterior, superior
+    left, right = np.full((2, *labels.shape), np.nan)
+    for label, value in values.items():
+        (left if label.startswith("L.") else right)[labels == numbers[label]] = value
+    views = {"left": left, "left, midline": left[::-1], "right, midline": right}
+    views["right"] = right[::-1]
+    for ax, (name, slab) in zip(axes, views.items(), strict=True):
+        filled = np.isfinite(slab)
+        nearest = np.take_along_axis(slab, filled.argmax(axis=0)[None], axis=0)[0]
+        seen = np.where(filled.any(axis=0), nearest, np.nan)
+        seen = seen[::-1] if name in ("left", "right, midline") else seen  # from where one looks
+        image = ax.imshow(seen.T, origin="lower", **style)
+        ax.set_title(name)
+        ax.axis("off")
+    return image
 
 
 def draw_matrix(ax, matrix, title, vmin=0, vmax=None):
