@@ -141,9 +141,14 @@ def _refuse_non_finite(values, space):
     if not finite.all():
         points = space.to_dataframe()[~finite].head(3).to_dict("records")
         where = "; ".join(
-            ", ".join(f"{name} = {value:.4g}" for name, value in point.items()) for point in points
+            ", ".join(f"{name} = {_short(value)}" for name, value in point.items())
+            for point in points
         )
         raise ValueError(
             f"{(~finite).sum()} of {len(values)} values are not finite, first at {where}: "
             "keep the parameters where the model can be simulated."
         )
+
+
+def _short(value):
+    return f"{value:.4g}" if np.ndim(value) == 0 else np.array2string(value, threshold=8)

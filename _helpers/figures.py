@@ -216,8 +216,8 @@ def draw_spread(ax, x, curves, color, style, label):
 def draw_brain(axes, values, **style):
     """Draw one value per region on four views of the parcellation that comes with tvboptim.
 
-    The views are of the left hemisphere from outside and from the midline, and of the right one from
-    the midline and from outside. Each shows what is nearest; deep regions are seen in part, or not.
+    The views are of the left hemisphere from outside and from the midline, and of the right one
+    from the midline and from outside. Each shows what is nearest: deep regions only in part.
 
     Parameters
     ----------

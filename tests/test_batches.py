@@ -1,11 +1,27 @@
 """Batches equal single calls, are compiled once, and say what is wrong with their input."""
 
 import _common
-from _common import batched, bounds, box, loss, space_of, state, vary
+from _common import (
+    batched,
+    batched_rows,
+    bounds,
+    box,
+    descend,
+    loss,
+    mean_observation,
+    n_regions,
+    n_steps,
+    observation,
+    space_of,
+    state,
+    vary,
+    with_gradient,
+)
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from tvboptim.types import DataAxis, Space, UniformAxis
 
@@ -110,3 +126,57 @@ def test_a_bad_box_is_explained(monkeypatch):
     monkeypatch.setitem(_common.bounds, "w", (0.7, 0.001))
     with pytest.raises(ValueError, match=r"The bounds of w, \(0.7, 0.001\), must rise"):
         box("G", "w")
+
+
+def test_rows_equal_a_space():
+    rows = batched_rows(lambda x: loss(vary(state, G=x[0], w=x[1])))(POINTS)
+    assert np.allclose(rows, batched(loss)(space_of(POINTS)), rtol=0, atol=1e-10)
+
+
+def test_rows_of_several_arrays_go_together():
+    numbers = np.arange(len(POINTS))
+    values = batched_rows(lambda x, k: x.sum() + 10 * k)(POINTS, numbers)
+    assert np.allclose(values, POINTS.sum(axis=1) + 10 * numbers, rtol=1e-14)
+
+
+def test_rows_that_give_no_number_are_refused():
+    points = np.array([[0.1, 0.2], [np.nan, 0.3]])
+    with pytest.raises(ValueError, match="1 of 2 values are not finite"):
+        batched_rows(lambda x: x.sum(), 2, 1)(points)
+
+
+def test_the_gradient_follows_the_value():
+    function = with_gradient(lambda x, power: jnp.sum(x**power))
+    assert np.allclose(function(jnp.array([1.0, 2.0]), 3), [9, 3, 12])
+
+
+def test_the_gradient_of_a_batch_is_that_of_single_losses():
+    def at(x):
+        return loss(vary(state, G=x[0], w=x[1]))
+
+    rows = batched_rows(with_gradient(at), 3, 1)(POINTS[:3])
+    value, gradient = jax.jit(jax.value_and_grad(at))(POINTS[1])
+    assert np.allclose(rows[1], [value, *gradient], rtol=1e-6)
+
+
+def test_descents_side_by_side_equal_descents_alone():
+    def valley(x):
+        return 2 * (x[0] + x[1] - 1) ** 2 + x[1] ** 2
+
+    starts = np.array([[0.0, 0.0], [2.0, -1.0], [-1.0, 3.0]])
+    positions, values = descend(valley, starts, optax.adam(0.1), 800)
+    assert positions.shape == (800, 3, 2)
+    assert np.array_equal(positions[0], starts)
+    assert np.allclose(values, np.apply_along_axis(valley, 2, positions))
+    assert np.allclose(positions[-1], [1, 0], atol=0.02)
+    alone, _ = descend(valley, starts[1:2], optax.adam(0.1), 800)
+    assert np.allclose(alone[:, 0], positions[:, 1], atol=1e-9)
+
+
+def test_the_mean_observation_is_the_mean_over_draws():
+    draws = np.array([3, 8])
+    noise = [jax.random.normal(jax.random.key(draw), (n_steps, 1, n_regions)) for draw in draws]
+    single = [observation(vary(state, noise=one)) for one in noise]
+    mean = mean_observation(state, draws)
+    assert np.allclose(mean, np.mean(single, axis=0), rtol=0, atol=1e-10)
+    assert not np.allclose(mean, single[0], atol=0.01)

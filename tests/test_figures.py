@@ -61,3 +61,25 @@ def test_checking_runs_write_no_animation(axes, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="at least one frame, not 0"):
         figures.save_animation(axes.figure, lambda k: None, 0, "line")
+
+
+def test_the_brain_shows_each_side_its_own_values(axes):
+    views = [axes.figure.add_axes([0, 0, 1, 1]) for _ in range(4)]
+    names = ("PCU", "SMG", "FP")
+    sides = {f"L.{name}": 1.0 + k for k, name in enumerate(names)}
+    sides |= {f"R.{name}": -1.0 - k for k, name in enumerate(names)}
+    figures.draw_brain(views, sides)
+    outside, midline, midline_right, outside_right = (ax.images[0].get_array() for ax in views)
+    assert {*np.unique(outside.compressed())} == {1, 2, 3}
+    assert {*np.unique(midline_right.compressed())} == {-1, -2, -3}
+    assert (outside == 2).sum() > (midline == 2).sum()  # the supramarginal gyrus is lateral
+    assert (midline == 1).sum() > (outside == 1).sum()  # and the precuneus medial
+    rear, front = (np.argwhere(outside == value)[:, 1].mean() for value in (1, 3))
+    assert front < rear  # seen from the left, the frontal pole is at the left
+    rear, front = (np.argwhere(outside_right == value)[:, 1].mean() for value in (-1, -3))
+    assert front > rear
+
+
+def test_the_brain_explains_an_unknown_region(axes):
+    with pytest.raises(ValueError, match=r"no region L\.NONE"):
+        figures.draw_brain([axes] * 4, {"L.NONE": 1.0})
