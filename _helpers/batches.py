@@ -1,4 +1,4 @@
-"""Evaluate a function for many states at once, with one compiled program for all calls."""
+"""Evaluate and differentiate for many states at once, with one compiled program for all calls."""
 
 import jax
 import jax.numpy as jnp
