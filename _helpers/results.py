@@ -7,6 +7,8 @@ A chapter decorates the function that does the long computation:
         ...
         return xr.Dataset(...)      # attrs: simulations, gradients, seed
 
+A posterior is an `xr.DataTree` with ArviZ's groups instead, with these attrs at its root.
+
 Calling it reads `inference_demos/grid_scan.nc` if that file was made by this very function with
 these arguments, and the loss still has the values that it had then. Else it computes and stores.
 Another chapter gets the same dataset with `load_result("grid_scan")`.
@@ -45,7 +47,7 @@ FOLDER = ROOT / "inference_demos"
 CHAPTERS = ROOT / "chapters"
 PROBES = ((0.1, 0.6), (0.35, 0.35), (0.6, 0.1))  # (G, w), where the loss is smooth
 TOLERANCE = 1e-9
-PACKAGES = ("tvboptim", "jax", "jaxlib", "equinox", "numpy", "scipy")
+PACKAGES = ("tvboptim", "jax", "jaxlib", "equinox", "numpy", "scipy", "numpyro")
 COSTS = ("simulations", "gradients", "seed")
 
 
@@ -110,8 +112,8 @@ def load_result(name):
 
     Returns
     -------
-    xarray.Dataset
-        The stored dataset, or a newly computed one if it is missing or stale.
+    xarray.Dataset or xarray.DataTree
+        The stored result, or a newly computed one if it is missing or stale.
 
     Raises
     ------
@@ -332,7 +334,7 @@ def _fresh(name, is_current):
             f"{np.abs(before - today).max():.1e}."
         )
     versions = json.loads(dataset.attrs["versions"])
-    changed = [key for key in PACKAGES if versions[key] != importlib.metadata.version(key)]
+    changed = [key for key in versions if versions[key] != importlib.metadata.version(key)]
     if changed:
         warnings.warn(
             f"The result '{name}' was computed with other versions of {', '.join(changed)}.",
@@ -347,7 +349,8 @@ def _read(name, folder=None):
         raise ResultError(f"There is no stored result '{name}'.")
     try:
         # From memory, so that a file replaced meanwhile by another process does not matter.
-        dataset = xr.load_dataset(io.BytesIO(path.read_bytes()), engine="h5netcdf")
+        tree = xr.load_datatree(io.BytesIO(path.read_bytes()), engine="h5netcdf")
+        dataset = tree if tree.children else tree.to_dataset()
         complete = {"name", "fingerprint", "provenance", "probe_losses", "versions", *COSTS} <= set(
             dataset.attrs
         )
@@ -365,8 +368,12 @@ def _write(name, dataset):
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{name}-", suffix=".tmp")
     os.close(handle)
     try:
-        encoding = {key: {"zlib": True} for key in dataset.data_vars if dataset[key].ndim}
-        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        tree = dataset if _is_tree(dataset) else xr.DataTree(dataset)
+        encoding = {
+            node.path: {key: {"zlib": True} for key in node.data_vars if node[key].ndim}
+            for node in tree.subtree
+        }
+        tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     finally:
@@ -377,24 +384,36 @@ def _measure(name, function, args, kwargs, made_of):
     """Run the function, check what it returns, and add where it comes from."""
     start = time.perf_counter()
     dataset = function(*args, **kwargs)
-    if isinstance(dataset, xr.Dataset):  # JAX may still be computing what it holds
-        dataset = dataset.map(lambda variable: variable.copy(data=np.asarray(variable)))
+    if isinstance(dataset, xr.Dataset | xr.DataTree):  # JAX may still be computing what it holds
+        dataset = dataset.map_over_datasets(_on_host) if _is_tree(dataset) else _on_host(dataset)
     seconds = time.perf_counter() - start
-    if not isinstance(dataset, xr.Dataset) or not set(COSTS) <= set(dataset.attrs):
-        raise ResultError(f"'{name}' must be an xarray.Dataset whose attrs say {', '.join(COSTS)}.")
-    _refuse_non_finite(name, dataset)
-    return dataset.assign_attrs(
-        name=name,
-        fingerprint=fingerprint(made_of),
-        provenance=json.dumps(made_of),
-        probe_losses=probe_losses(),
-        seconds=seconds,
-        devices=f"{jax.device_count()} {jax.default_backend()}",
-        processor=_processor(),
-        python=platform.python_version(),
-        versions=json.dumps({key: importlib.metadata.version(key) for key in PACKAGES}),
-        date=datetime.date.today().isoformat(),
-    )
+    if not isinstance(dataset, xr.Dataset | xr.DataTree) or not set(COSTS) <= set(dataset.attrs):
+        raise ResultError(
+            f"'{name}' must be an xarray.Dataset or DataTree whose attrs say {', '.join(COSTS)}."
+        )
+    for part in dataset.subtree if _is_tree(dataset) else [dataset]:
+        _refuse_non_finite(name, part)
+    dataset.attrs |= {
+        "name": name,
+        "fingerprint": fingerprint(made_of),
+        "provenance": json.dumps(made_of),
+        "probe_losses": probe_losses(),
+        "seconds": seconds,
+        "devices": f"{jax.device_count()} {jax.default_backend()}",
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "versions": json.dumps({key: importlib.metadata.version(key) for key in PACKAGES}),
+        "date": datetime.date.today().isoformat(),
+    }
+    return dataset
+
+
+def _is_tree(dataset):
+    return isinstance(dataset, xr.DataTree)
+
+
+def _on_host(dataset):
+    return dataset.map(lambda variable: variable.copy(data=np.asarray(variable)), keep_attrs=True)
 
 
 def _refuse_non_finite(name, dataset):

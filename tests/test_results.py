@@ -362,7 +362,7 @@ def test_killed_while_writing_leaves_the_old_file(folder, tmp_path_factory):
             print("writing", flush=True)
             time.sleep(60)
 
-        xr.Dataset.to_netcdf = half_way
+        xr.DataTree.to_netcdf = half_way
         results._write("demo", xr.Dataset())
     """
     process = run_script(tmp_path_factory.mktemp("scripts"), "killed", body)
