@@ -13,6 +13,7 @@ import tvboptim.data
 from IPython.display import HTML
 from matplotlib.patches import Ellipse
 from PIL import Image
+from scipy.stats import gaussian_kde
 
 FOLDER = Path(__file__).resolve().parents[1] / "img" / "section-4"
 PARCELLATION = Path(tvboptim.data.__file__).parent / "plotting" / "dk_average"
@@ -192,6 +193,57 @@ def draw_ellipse(ax, mean, covariance, n_std=2, **style):
     angle = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
     ellipse = Ellipse(mean, width, height, angle=angle, **{"facecolor": "none", **style})
     return ax.add_patch(ellipse)
+
+
+def draw_posterior(figure, place, scan, G, w, title):
+    """Draw a posterior on the faded landscape, with a histogram of each parameter at the margins.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    place : matplotlib.gridspec.SubplotSpec
+    scan : xarray.Dataset
+        Grid scan, as for `draw_landscape`.
+    G, w : array, shape (n,)
+        Draws.
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The one with the landscape.
+    """
+    grid = place.subgridspec(2, 2, width_ratios=(5, 1), height_ratios=(1, 5))
+    ax = figure.add_subplot(grid[1, 0])
+    top = figure.add_subplot(grid[0, 0], sharex=ax)
+    side = figure.add_subplot(grid[1, 1], sharey=ax)
+    draw_landscape(ax, scan, faded=True, colorbar=False)
+    color = plt.cm.cividis(0.1)
+    ax.plot(G, w, ".", color=color, ms=3, alpha=0.35, mew=0)
+    draw_contours(ax, G, w)
+    for margin, values, direction in ((top, G, "vertical"), (side, w, "horizontal")):
+        margin.hist(values, bins=40, color=color, orientation=direction)
+        margin.axis("off")
+    top.set_title(title)
+    return ax
+
+
+def draw_contours(ax, G, w):
+    """Draw lines that hold half and 94 percent of the draws of a posterior.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    G, w : array, shape (n,)
+    """
+    draws = np.array([G, w])
+    density = gaussian_kde(draws)
+    levels = np.quantile(density(draws), [0.06, 0.5])
+    margin = 0.3 * np.ptp(draws, axis=1)
+    corners = zip(draws.min(axis=1) - margin, draws.max(axis=1) + margin, strict=True)
+    x, y = (np.linspace(low, high, 120) for low, high in corners)
+    z = density(np.array(np.meshgrid(x, y)).reshape(2, -1)).reshape(120, 120)
+    ax.contour(x, y, z, levels=levels, colors="black", linewidths=(0.8, 1.4))
 
 
 def draw_spread(ax, x, curves, color, style, label):

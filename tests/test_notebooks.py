@@ -35,7 +35,7 @@ def pictures(cell):
 def test_there_are_chapters():
     numbers = [int(path.stem[:2]) for path in CHAPTERS]
     assert numbers == list(range(1, len(CHAPTERS) + 1))
-    assert len(CHAPTERS) >= 10
+    assert len(CHAPTERS) >= 14
 
 
 def test_every_code_cell_ran_once_in_order(notebook):
@@ -86,6 +86,14 @@ def test_every_animation_has_a_caption_and_a_still(notebook):
             assert options(cell)["fig-cap"].startswith('"**')
             (name,) = re.findall(r"section-4/(\w+)\.gif", shown)
             assert f"section-4/{name}.png" in shown
+
+
+def test_prior_icons_are_transparent():
+    for name in ("uniform", "weak", "strong"):
+        with Image.open(ROOT / "img" / "section-4" / f"prior_{name}.png") as icon:
+            assert icon.mode == "RGBA"
+            assert icon.getpixel((0, 0))[3] == 0
+            assert icon.getextrema()[3][1] > 200
 
 
 def test_animations_are_small_and_hold_their_last_frame():
@@ -155,6 +163,8 @@ def test_figures_that_the_book_is_known_for():
     expected = {"loss_surface_2d", "loss_surface_2d_only", "parallelism_grid", "loss_surface_1d"}
     expected |= {"random_search", "sensitivity_sobol", "cma_es_snapshots", "cma_es_evolution"}
     expected |= {"method_ceiling", "gradient_trajectory", "method_ceiling_measured"}
+    expected |= {"prior_uniform", "prior_weak", "prior_strong", "bayes_shrinkage"}
+    expected |= {"posteriors_compare", "posteriors_trusted", "calibration"}
     assert expected <= names
 
 

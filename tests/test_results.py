@@ -67,6 +67,41 @@ def same_code_other_layout():
     return demo
 
 
+def tree_of(**groups):
+    groups = {name: xr.Dataset(values) for name, values in groups.items()}
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {"simulations": 6, "gradients": 0, "seed": 0}
+    return tree
+
+
+def test_a_tree_keeps_its_groups(folder):
+    @stored_result("tree")
+    def posterior():
+        CALLS.append("tree")
+        return tree_of(
+            posterior={"G": (("chain", "draw"), np.arange(6.0).reshape(2, 3))},
+            sample_stats={"diverging": (("chain", "draw"), np.zeros((2, 3), bool))},
+        )
+
+    first, second = posterior(), posterior()
+    assert list(CALLS) == ["tree"]
+    xr.testing.assert_identical(first, second)
+    assert set(second.children) == {"posterior", "sample_stats"}
+    assert second["sample_stats"]["diverging"].dtype == bool
+    assert second.attrs["name"] == "tree"
+    assert second.attrs["seconds"] >= 0
+
+
+def test_a_tree_with_a_loss_that_is_not_finite_is_not_stored(folder):
+    @stored_result("tree")
+    def posterior():
+        return tree_of(posterior={"loss": ("draw", [0.2, np.nan])})
+
+    with pytest.raises(ResultError, match="1 of 2 values of 'loss' in 'tree' are not finite"):
+        posterior()
+    assert not list(folder.iterdir())
+
+
 def test_computes_once_and_then_reads(folder):
     first, second = demo(), demo()
     xr.testing.assert_identical(first, second)
