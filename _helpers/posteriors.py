@@ -151,19 +151,19 @@ def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000):
     return tree
 
 
-def refined_grid(log_density, low, high, names, n_grid=24, tolerance=0.01, max_levels=12):
-    """A posterior of two parameters, on a grid that closes in on its mass.
+def refined_grid(log_density, low, high, names, n_grid=24, tolerance=0.01, max_levels=30):
+    """A posterior of two parameters, on a grid that is refined where the mass is.
 
-    Each grid covers the cells of the one before that hold the mass, or its best tenth if that is
-    more. It ends when, from one grid to the next, the mean moves by less than a fraction of the
-    standard deviation, and the standard deviation by less than that fraction of itself.
+    Each level splits the cells that hold more than 1/2000 of the mass into four and, as long as
+    one cell holds more than 1/100, the best tenth of all cells, too. It ends when the mean moves by
+    less than a fraction of the standard deviation, and that by less than a fraction of itself.
 
     Parameters
     ----------
     log_density : callable
         Function of an array (m, 2) that returns an array (m,), with -inf where there is no mass.
     low, high : array, shape (2,)
-        Corners of the first grid.
+        Corners of the grid.
     names : sequence of 2 str
         Names of the two parameters.
     n_grid : int
@@ -171,57 +171,60 @@ def refined_grid(log_density, low, high, names, n_grid=24, tolerance=0.01, max_l
     tolerance : float
         The fraction.
     max_levels : int
-        Most grids to evaluate.
+        Most levels.
 
     Returns
     -------
     xarray.Dataset
-        `log_density` and `mass` (which sums to 1) at the centres of the last grid's cells, and
-        `mean`, `sd` and `evaluations` by level.
+        By `cell`: its centre, under the names of the parameters, its `area`, and at its centre
+        `log_density`; `mass`, which sums to 1. By `level`: `mean`, `sd`, and `evaluations`.
 
     Raises
     ------
     RuntimeError
         If the moments have not settled at the last level.
     """
-    edges = np.array([low, high], dtype=float)
-    prior_edges, levels = edges, []
+    low, high = np.array([low, high], dtype=float)
+    steps = (np.arange(n_grid) + 0.5) / n_grid
+    centres = low + (high - low) * np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    sizes = np.broadcast_to((high - low) / n_grid, centres.shape)
+    corners = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]]) / 4
+    values, levels, evaluations = np.asarray(log_density(centres)), [], [len(centres)]
     for _ in tqdm(range(max_levels), "refined grid"):
-        cell = (edges[1] - edges[0]) / n_grid
-        sides = (edges[0] + cell * (np.arange(n_grid)[:, None] + 0.5)).T
-        points = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 2)
-        values = np.asarray(log_density(points))
-        mass = np.exp(values - values.max())
+        area = sizes.prod(axis=1)
+        mass = np.exp(values - values.max()) * area
         mass /= mass.sum()
-        mean = mass @ points
-        sd = np.sqrt(mass @ (points - mean) ** 2)
-        levels.append((mean, sd, len(points)))
-        if len(levels) > 1 and np.all(sd > 0):
-            mean_before, sd_before, _ = levels[-2]
+        mean = mass @ centres
+        sd = np.sqrt(mass @ (centres - mean) ** 2)
+        levels.append((mean, sd))
+        unresolved = mass.max() > 0.01
+        if len(levels) > 1 and not unresolved:
+            mean_before, sd_before = levels[-2]
             if max(*abs(mean - mean_before) / sd, *abs(sd_before / sd - 1)) < tolerance:
                 break
-        best_tenth = np.sort(values)[int(0.9 * len(values))]
-        held = points[values >= min(values.max() - 16, best_tenth)]
-        before, edges = (
-            edges,
-            np.array([held.min(axis=0) - 1.5 * cell, held.max(axis=0) + 1.5 * cell]),
-        )
-        edges = np.clip(edges, *prior_edges)
-        if np.all(edges[1] - edges[0] > 0.8 * (before[1] - before[0])):
-            n_grid = int(1.5 * n_grid)  # nothing to close in on: resolve it better
+        split = mass > 1 / 2000
+        if unresolved:
+            split |= values >= np.sort(values)[int(0.9 * len(values))]
+        new = (centres[split][:, None] + corners * sizes[split][:, None]).reshape(-1, 2)
+        new_sizes = np.repeat(sizes[split] / 2, 4, axis=0)
+        centres = np.concatenate([centres[~split], new])
+        sizes = np.concatenate([sizes[~split], new_sizes])
+        values = np.concatenate([values[~split], log_density(new)])
+        evaluations.append(len(new))
     else:
-        raise RuntimeError(f"The moments have not settled after {max_levels} grids.")
-    means, sds, evaluations = (np.array(values) for values in zip(*levels, strict=True))
-    shape = (n_grid, n_grid)
+        raise RuntimeError(f"The moments have not settled after {max_levels} levels.")
+    means, sds = (np.array(moments) for moments in zip(*levels, strict=True))
     return xr.Dataset(
-        {
-            "log_density": (names, values.reshape(shape)),
-            "mass": (names, mass.reshape(shape)),
+        {name: ("cell", x) for name, x in zip(names, centres.T, strict=True)}
+        | {
+            "area": ("cell", area),
+            "log_density": ("cell", values),
+            "mass": ("cell", mass),
             "mean": (("level", "parameter"), means),
             "sd": (("level", "parameter"), sds),
             "evaluations": ("level", evaluations),
         },
-        dict(zip(names, sides, strict=True)) | {"parameter": list(names)},
+        {"parameter": list(names)},
     )
 
 

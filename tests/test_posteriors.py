@@ -99,14 +99,14 @@ def test_refined_grid_finds_a_narrow_peak_at_an_edge():
     np.testing.assert_allclose(mean, [0, 0.001 + 1 / rate], atol=0.02 / rate)
     np.testing.assert_allclose(spread, [sd, 1 / rate], rtol=0.02)
     assert np.isclose(grid["mass"].sum(), 1)
-    assert grid["mass"].sizes["x"] * grid["mass"].sizes["w"] == grid["evaluations"][-1]
+    assert np.isclose(grid["area"].sum(), 0.699)  # the cells still tile the whole
 
 
 def test_refined_grid_leaves_out_what_is_impossible():
     def log_density(points):
         return np.where(points.sum(axis=1) < 1, 0.0, -np.inf)  # uniform on a triangle
 
-    grid = refined_grid(log_density, (0, 0), (1, 1), ("x", "w"))
+    grid = refined_grid(log_density, (0, 0), (1, 1), ("x", "w"), n_grid=64)
     np.testing.assert_allclose(grid["mean"][-1], 1 / 3, rtol=0.02)
 
 
