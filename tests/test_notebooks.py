@@ -164,7 +164,7 @@ def test_figures_that_the_book_is_known_for():
     expected |= {"random_search", "sensitivity_sobol", "cma_es_snapshots", "cma_es_evolution"}
     expected |= {"method_ceiling", "gradient_trajectory", "method_ceiling_measured"}
     expected |= {"prior_uniform", "prior_weak", "prior_strong", "bayes_shrinkage"}
-    expected |= {"posteriors_compare", "posteriors_trusted", "calibration"}
+    expected |= {"posteriors_compare", "posterior_trusted", "calibration"}
     assert expected <= names
 
 
