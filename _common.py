@@ -11,11 +11,10 @@ import warnings
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # a plain progress bar will do
 
-from _helpers.batches import batched, batched_rows, descend, of_few, with_gradient
+from _helpers.batches import batched, batched_rows, descend, with_gradient
 from _helpers.figures import (
     cost_box,
     draw_brain,
-    draw_contours,
     draw_ellipse,
     draw_landscape,
     draw_matrix,

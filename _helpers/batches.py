@@ -94,41 +94,6 @@ def with_gradient(function):
     return value_and_gradient
 
 
-def of_few(function):
-    """Make reverse mode differentiate a function of few parameters in forward mode.
-
-    Samplers and variational guides ask for gradients in reverse mode, and have parameters besides
-    those of the simulation. Here the simulation's few parameters get a Jacobian in forward mode,
-    and the rest of the program does not notice.
-
-    Parameters
-    ----------
-    function : callable
-        Function of an array of shape (d,), with a small d, that returns an array.
-
-    Returns
-    -------
-    callable
-        The same function. It cannot be differentiated twice.
-    """
-
-    @jax.custom_vjp
-    def wrapped(x):
-        return function(x)
-
-    def forward(x):
-        def along(tangent):
-            return jax.jvp(function, (x,), (tangent,))
-
-        return jax.vmap(along, out_axes=(None, -1))(jnp.eye(x.size, dtype=x.dtype))
-
-    def backward(jacobian, cotangent):
-        return (jnp.tensordot(cotangent, jacobian, cotangent.ndim),)
-
-    wrapped.defvjp(forward, backward)
-    return wrapped
-
-
 def descend(function, starts, optimizer, n_steps, description="descent"):
     """Descend from several starts, in step: each step is one batch of gradients.
 

@@ -61,7 +61,7 @@ def prior_shape(name, low=0.0, high=1.0):
     return dist.TruncatedNormal(low + centre * width, sd * width, low=low, high=high)
 
 
-def sample_chains(mcmc, seed, init_params=None):
+def sample_chains(mcmc, seed):
     """Warm up and sample, and keep what a reader needs to judge the run.
 
     Parameters
@@ -69,8 +69,6 @@ def sample_chains(mcmc, seed, init_params=None):
     mcmc : numpyro.infer.MCMC
         With a NUTS kernel of a model that has one observed site.
     seed : int
-    init_params : dict of arrays, shape (chains, ...), optional
-        Where the chains start, in numpyro's unconstrained space.
 
     Returns
     -------
@@ -79,9 +77,7 @@ def sample_chains(mcmc, seed, init_params=None):
         and `log_likelihood`, summed over the entries of the observed site. The attributes say what
         it cost: a leapfrog step is one gradient.
     """
-    mcmc.warmup(
-        jax.random.key(seed), extra_fields=FIELDS, collect_warmup=True, init_params=init_params
-    )
+    mcmc.warmup(jax.random.key(seed), extra_fields=FIELDS, collect_warmup=True)
     warmup = az.from_numpyro(mcmc, log_likelihood=False).sample_stats
     mcmc.run(mcmc.post_warmup_state.rng_key, extra_fields=FIELDS)
     tree = az.from_numpyro(mcmc, log_likelihood=False).to_datatree()

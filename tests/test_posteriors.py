@@ -1,6 +1,6 @@
 """Samplers, guides and grids, on posteriors that are known in closed form."""
 
-from _common import of_few
+import _common  # noqa: F401  (devices and float64 first)
 from _helpers.posteriors import (
     fit_guide,
     prior_shape,
@@ -143,19 +143,3 @@ def test_prior_shapes_stretch_to_their_interval(name, mean, sd):
 def test_prior_shape_refuses_another_name():
     with pytest.raises(ValueError, match=r"'flat' is no prior shape: take uniform, weak or strong"):
         prior_shape("flat")
-
-
-def test_of_few_gives_the_same_derivatives():
-    def function(x):
-        return jnp.array([[x[0] * x[1], x[0] ** 2], [jnp.sin(x[1]), 1.0]])
-
-    def total(f):
-        return lambda x: (f(x) ** 3).sum() + x[0]
-
-    points = jnp.array([[0.3, 0.5], [0.6, 1.0]])
-    for point in points:
-        np.testing.assert_allclose(of_few(function)(point), function(point))
-        ours, theirs = (jax.grad(total(f))(point) for f in (of_few(function), function))
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
-    batch = jax.jit(jax.vmap(jax.grad(total(of_few(function)))))(points)
-    np.testing.assert_allclose(batch, jax.vmap(jax.grad(total(function)))(points), rtol=1e-12)
