@@ -5,6 +5,7 @@ from _helpers.batches import batched_rows
 import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import xarray as xr
@@ -84,13 +85,18 @@ def sample_chains(mcmc, seed):
     tree["warmup_sample_stats"] = xr.DataTree(warmup)
 
     posterior = tree["posterior"].to_dataset()
-    chains = {name: np.asarray(x) for name, x in posterior.items()}
-    by_site = log_likelihood(mcmc.sampler.model, chains, parallel=False, batch_ndims=2)
-    summed = {
-        name: (("chain", "draw"), np.asarray(x).sum(axis=tuple(range(2, x.ndim))))
-        for name, x in by_site.items()
-    }
-    tree["log_likelihood"] = xr.DataTree(xr.Dataset(summed, posterior.coords))
+    sites = []
+
+    def summed(*values):
+        draw = dict(zip(posterior, values, strict=True))
+        by_site = log_likelihood(mcmc.sampler.model, draw, batch_ndims=0)
+        sites[:] = by_site
+        return jnp.stack([x.sum() for x in by_site.values()])
+
+    rows = batched_rows(summed)(*(x.values.ravel() for x in posterior.values()))
+    shape = tuple(posterior.sizes[dim] for dim in ("chain", "draw"))
+    values = {name: (("chain", "draw"), x.reshape(shape)) for name, x in zip(sites, rows.T, strict=True)}
+    tree["log_likelihood"] = xr.DataTree(xr.Dataset(values, posterior.coords))
     tree.attrs = {
         "simulations": posterior.sizes["chain"] * posterior.sizes["draw"],
         "gradients": sum(int(tree[group]["n_steps"].sum()) for group in SAMPLED),
