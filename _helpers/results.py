@@ -128,7 +128,7 @@ def load_result(name):
     if mode == "ignore":
         with tempfile.TemporaryDirectory() as folder:
             execute(chapter, BOOK_RESULTS="", BOOK_RESULTS_FOLDER=folder)
-            return _read(name, Path(folder))
+            return read_result(name, Path(folder))
     try:
         return _fresh(name, _is_made_in_its_chapter)
     except ResultError as error:
@@ -277,7 +277,7 @@ def main(names):
         print(f"chapters/{chapter.name}: {', '.join(here)} ...", flush=True)
         execute(chapter, BOOK_RESULTS=f"refresh:{','.join(here)}")
     for name in wanted:
-        attrs = _read(name).attrs
+        attrs = read_result(name).attrs
         print(f"{name}: {attrs['simulations']} simulations, {attrs['seconds']:.1f} s")
     print("Now run: make notebooks")
 
@@ -324,7 +324,7 @@ def _is_made_in_its_chapter(dataset):
 
 def _fresh(name, is_current):
     """Read a result and make sure that it still holds."""
-    dataset = _read(name)
+    dataset = read_result(name)
     if not is_current(dataset):
         raise ResultError(f"The code or the arguments behind '{name}' changed since it was stored.")
     before, today = np.array(dataset.attrs["probe_losses"]), np.array(probe_losses())
@@ -343,7 +343,8 @@ def _fresh(name, is_current):
     return dataset
 
 
-def _read(name, folder=None):
+def read_result(name, folder=None):
+    """Read a stored result as it is, current or not."""
     path = _path(name, folder)
     if not path.exists():
         raise ResultError(f"There is no stored result '{name}'.")

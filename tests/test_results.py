@@ -385,7 +385,7 @@ def test_two_processes_storing_at_once_leave_one_good_file(folder, tmp_path_fact
     processes = [run_script(scripts, f"writer{k}", body) for k in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
     assert [path.name for path in folder.iterdir()] == ["shared.nc"]
-    assert results._read("shared").sizes["G"] == 200_000
+    assert results.read_result("shared").sizes["G"] == 200_000
 
 
 def test_killed_while_writing_leaves_the_old_file(folder, tmp_path_factory):

@@ -1,0 +1,174 @@
+"""Tables of measured costs in pages that run no code, written from the stored results.
+
+    python -m _helpers.tables
+
+replaces what stands between two `<!-- NAME -->` marks: `methods` on the landing page, `runs` on the
+page on the runs. A test fails when a page and the stored results disagree.
+"""
+
+from _helpers import results
+
+import json
+import re
+
+import nbformat
+
+METHODS = (  # method, chapter, stored result, scales to, returns
+    ("grid scan", "02-grid-scan", "grid_scan", "3 parameters", "the whole landscape"),
+    ("1D slice", "04-slice-1d", None, "1 parameter", "a curve"),
+    ("random search", "05-random-search", "random_search", "about 20", "a sketch, the best so far"),
+    ("Sobol sensitivity", "06-sobol", "sobol_design", "about 20", "which parameters matter"),
+    ("CMA-ES", "07-cma-es", "cma_es", "about 50", "a local optimum"),
+    (
+        "gradient descent",
+        "09-gradient-descent",
+        "gradient_descent",
+        "10^4^ and more",
+        "a local optimum",
+    ),
+    (
+        "HMC (NUTS)",
+        "14-trusting-a-posterior",
+        "noise_aware_nuts",
+        "10^4^ and more",
+        "the posterior, asymptotically",
+    ),
+    (
+        "SVI",
+        "14-trusting-a-posterior",
+        "guide_valley",
+        "10^4^ and more",
+        "an approximate posterior",
+    ),
+)
+
+
+def methods_table():
+    """Markdown table of the methods, with the cost and the best loss of the stored runs."""
+    rows = []
+    for method, chapter, name, scale, gives in METHODS:
+        row = [f"[{method}](chapters/{chapter}.ipynb)", scale, gives, *[""] * 4]
+        if name:
+            result = results.read_result(name)
+            row[3:6] = costs(result.attrs)
+            if "loss" in result and name != "sobol_design":
+                row[6] = f"{float(result['loss'].min()):.4f}"
+        rows.append(row)
+    head = ["method", "scales to", "returns", "simulations", "gradients", "seconds", "best loss"]
+    return markdown(head, rows, "lllrrrr")
+
+
+def runs_table():
+    """Markdown table of all stored results, in the order of the chapters."""
+    rows = []
+    for name, (chapter, *_) in results.producers().items():
+        attrs = results.read_result(name).attrs
+        size = (results.FOLDER / f"{name}.nc").stat().st_size / 1e3
+        link = f"[{int(chapter.stem[:2])}](../chapters/{chapter.name})"
+        rows.append([link, f"`{name}`", *costs(attrs), f"{size:.0f}", attrs["date"]])
+    head = ["chapter", "result", "simulations", "gradients", "seconds", "kB", "date"]
+    return markdown(head, rows, "llrrrrl")
+
+
+def sums_table():
+    """Markdown table of what the results of each chapter cost together."""
+    totals = {}
+    for name, (chapter, *_) in results.producers().items():
+        attrs = results.read_result(name).attrs
+        total = totals.setdefault(chapter, [0, 0, 0.0])
+        for i, key in enumerate(("simulations", "gradients", "seconds")):
+            total[i] += attrs[key]
+    everything = [sum(column) for column in zip(*totals.values(), strict=True)]
+    rows = [
+        [f"[{title_of(chapter)}](../chapters/{chapter.name})", *numbers(total)]
+        for chapter, total in totals.items()
+    ]
+    rows.append(["**all**", *numbers(everything)])
+    return markdown(["chapter", "simulations", "gradients", "seconds"], rows, "lrrr")
+
+
+def origins():
+    """Markdown list of the machines and versions behind the results."""
+    attrs = [results.read_result(name).attrs for name in results.producers()]
+    versions = {}
+    for one in attrs:
+        for package, version in json.loads(one["versions"]).items():
+            versions.setdefault(package, set()).add(version)
+    machines = sorted({f"{one['processor']}, {one['devices']} devices" for one in attrs})
+    pythons = sorted({one["python"] for one in attrs})
+    listed = [f"{package} {', '.join(sorted(v))}" for package, v in sorted(versions.items())]
+    return "\n".join(
+        [
+            f"- Processor: {'; '.join(machines)}",
+            f"- Python {', '.join(pythons)}",
+            f"- Packages: {', '.join(listed)}",
+        ]
+    )
+
+
+def title_of(chapter):
+    """Title in the first cell of a chapter."""
+    raw = nbformat.read(chapter, as_version=4).cells[0].source
+    return re.search(r'title: "(.*)"', raw).group(1)
+
+
+def costs(attrs):
+    """Simulations, gradients and seconds of a result, as text."""
+    return numbers([attrs[key] for key in ("simulations", "gradients", "seconds")])
+
+
+def numbers(values):
+    """Counts with separators; no digit after the point, except below ten."""
+    return [
+        f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+        for value in values
+    ]
+
+
+def markdown(head, rows, alignment):
+    """Markdown of a table; alignment is one letter, l or r, per column."""
+    lines = [head, [{"l": ":--", "r": "--:"}[letter] for letter in alignment], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+BLOCKS = {  # page: its marks, and what stands between them
+    "index.qmd": {"methods": methods_table},
+    "reference/runs.qmd": {"sums": sums_table, "runs": runs_table, "origins": origins},
+}
+
+
+def filled(page):
+    """Text of a page with its tables made anew.
+
+    Parameters
+    ----------
+    page : str
+        One of `BLOCKS`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If a mark does not stand there exactly twice.
+    """
+    text = (results.ROOT / page).read_text(encoding="utf-8")
+    for mark, make in BLOCKS[page].items():
+        parts = text.split(f"<!-- {mark} -->")
+        if len(parts) != 3:
+            raise ValueError(f"{page} needs the mark <!-- {mark} --> twice.")
+        text = f"<!-- {mark} -->".join([parts[0], f"\n{make()}\n", parts[2]])
+    return text
+
+
+def main():
+    """Write the tables into their pages."""
+    for page in BLOCKS:
+        text = filled(page)
+        (results.ROOT / page).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
