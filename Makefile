@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 QUARTO_VERSION := 1.10.18
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview test results notebooks lint format lock bench clean
+.PHONY: help site preview test results notebooks tables lint format lock bench clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -24,6 +24,9 @@ results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan ..
 
 notebooks: $(VENV)/ready  ## Execute chapters in place, in a fresh kernel: all, or NAMES="02-grid-scan ..."
 	@$(RUN) -m _helpers.notebooks $(NAMES)
+
+tables: $(VENV)/ready  ## Write the measured costs into the landing page and the page on the runs
+	@$(RUN) -m _helpers.tables
 
 bench: $(VENV)/ready  ## Compare the loss and its gradients with the plain formulation
 	@$(RUN) benchmarks/bench.py

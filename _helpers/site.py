@@ -19,7 +19,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_site"
-SOURCES = ("_quarto.yml", "*.qmd", "*.bib", "chapters/*.ipynb", "assets/*", "img/*/*")
+SOURCES = (
+    "_quarto.yml",
+    "*.qmd",
+    "*.bib",
+    "chapters/*.ipynb",
+    "reference/*",
+    "assets/*",
+    "img/*/*",
+)
 
 
 def find_quarto():

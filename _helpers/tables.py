@@ -55,7 +55,11 @@ def methods_table():
                 row[6] = f"{float(result['loss'].min()):.4f}"
         rows.append(row)
     head = ["method", "scales to", "returns", "simulations", "gradients", "seconds", "best loss"]
-    return markdown(head, rows, "lllrrrr")
+    caption = (
+        "Methods from cheap to expensive, with what their runs in this book took. Losses are under "
+        "the one draw of the noise that they share."
+    )
+    return markdown(head, rows, "lllrrrr", f"{caption} {{#tbl-methods}}")
 
 
 def runs_table():
@@ -67,7 +71,7 @@ def runs_table():
         link = f"[{int(chapter.stem[:2])}](../chapters/{chapter.name})"
         rows.append([link, f"`{name}`", *costs(attrs), f"{size:.0f}", attrs["date"]])
     head = ["chapter", "result", "simulations", "gradients", "seconds", "kB", "date"]
-    return markdown(head, rows, "llrrrrl")
+    return markdown(head, rows, "llrrrrl", "Every stored result. {#tbl-runs}")
 
 
 def sums_table():
@@ -84,7 +88,8 @@ def sums_table():
         for chapter, total in totals.items()
     ]
     rows.append(["**all**", *numbers(everything)])
-    return markdown(["chapter", "simulations", "gradients", "seconds"], rows, "lrrr")
+    head = ["chapter", "simulations", "gradients", "seconds"]
+    return markdown(head, rows, "lrrr", "What the results of a chapter cost together. {#tbl-sums}")
 
 
 def origins():
@@ -125,10 +130,10 @@ def numbers(values):
     ]
 
 
-def markdown(head, rows, alignment):
+def markdown(head, rows, alignment, caption):
     """Markdown of a table; alignment is one letter, l or r, per column."""
     lines = [head, [{"l": ":--", "r": "--:"}[letter] for letter in alignment], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n: {caption}"
 
 
 BLOCKS = {  # page: its marks, and what stands between them
@@ -159,7 +164,7 @@ def filled(page):
         parts = text.split(f"<!-- {mark} -->")
         if len(parts) != 3:
             raise ValueError(f"{page} needs the mark <!-- {mark} --> twice.")
-        text = f"<!-- {mark} -->".join([parts[0], f"\n{make()}\n", parts[2]])
+        text = f"<!-- {mark} -->".join([parts[0], f"\n\n{make()}\n\n", parts[2]])
     return text
 
 
