@@ -138,8 +138,10 @@
         ring.setAttribute("fill", color(value));
       }
       const [here, below] = readout.children;
-      here.textContent = `G = ${G[at.column].toFixed(3)}, w = ${w[at.row].toFixed(3)}: loss ${value.toFixed(4)}`;
-      below.textContent = `Lowest on this line: ${line[lowest].toFixed(4)} at G = ${G[lowest].toFixed(3)}`;
+      const placed = (name, number) => `${name}\u00a0=\u00a0${number.toFixed(3)}`; // on one line
+      const place = `${placed("G", G[at.column])}, ${placed("w", w[at.row])}`;
+      here.textContent = `Loss ${value.toFixed(4)} at ${place}`;
+      below.textContent = `Lowest on this line: ${line[lowest].toFixed(4)} at ${placed("G", G[lowest])}`;
     }
 
     const nearest = (values, value) => Math.round((value - values[0]) / (values[1] - values[0]));

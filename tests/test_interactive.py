@@ -1,4 +1,4 @@
-"""The landscape to explore, as a notebook holds it: complete, small, and refused if not drawable."""
+"""The landscape to explore, as a notebook holds it: complete, small, and nothing undrawable."""
 
 from _helpers.interactive import ASSETS, interactive_landscape
 
