@@ -414,7 +414,7 @@ def said(line):
 
 def lowest_on_line(line):
     """Return what the landscape says of the losses along one line of constant w."""
-    lowest = line.isel(G=int(line.argmin()))
+    lowest = line[int(np.argmin(line.data))]
     return f"Lowest on this line: {lowest:.4f} at G = {lowest['G']:.3f}"
 
 
@@ -432,7 +432,7 @@ def cell_of(page, losses, **where):
 
 
 def test_the_landscape_is_read_with_the_keyboard(open_page, losses):
-    page = open_page(LANDSCAPE)
+    page = open_page(LANDSCAPE, reduced_motion="reduce")  # so that it scrolls at once
     says, below = page.locator(".landscape-readout span").all()
     best = losses.argmin(...)
     column, row = int(best["G"]), int(best["w"])
@@ -463,7 +463,7 @@ def test_the_landscape_is_read_with_the_keyboard(open_page, losses):
 
 
 def test_the_landscape_is_read_with_the_mouse(open_page, losses):
-    page = open_page(LANDSCAPE, height=1000)
+    page = open_page(LANDSCAPE, height=1000, reduced_motion="reduce")
     says = page.locator(".landscape-readout span").first
     slice_dots = page.locator(".landscape-dot")
     for column, row in ((0, 0), (31, 31), (31, 0), (12, 20)):
@@ -488,7 +488,7 @@ def test_the_landscape_has_the_colours_of_the_static_figure(open_page, losses):
 
 
 def test_overlays_show_the_stored_results_where_they_are(open_page, losses):
-    page = open_page(LANDSCAPE, height=1000)
+    page = open_page(LANDSCAPE, height=1000, reduced_motion="reduce")
     search, descent = stored("random_search"), stored("gradient_descent")["point"]
     generations = stored("cma_es")["point"].mean("member")
     expected = {
@@ -522,7 +522,7 @@ def test_overlays_show_the_stored_results_where_they_are(open_page, losses):
 
 
 def test_the_landscape_fits_a_phone_and_a_tap_reads_it(open_page, losses):
-    page = open_page(LANDSCAPE, width=390, height=800, has_touch=True)
+    page = open_page(LANDSCAPE, 390, 800, has_touch=True, reduced_motion="reduce")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     box = page.locator(".landscape-plot").bounding_box()
     assert box["x"] >= 0
@@ -535,7 +535,7 @@ def test_the_landscape_fits_a_phone_and_a_tap_reads_it(open_page, losses):
 def test_the_words_of_the_landscape_have_the_colour_of_the_text(open_page, preference):
     page = open_page(LANDSCAPE, color_scheme=preference)
     wait_for_theme(page, dark=preference == "dark")
-    text = page.locator("main p").first.evaluate("e => getComputedStyle(e).color")
+    text = page.locator(".landscape-readout").evaluate("e => getComputedStyle(e).color")
     words = page.locator(".landscape-plot text")
     assert words.count() > 20
     assert set(words.evaluate_all("all => all.map(e => getComputedStyle(e).fill)")) == {text}
@@ -545,7 +545,7 @@ def test_without_scripts_the_static_landscape_remains(open_page):
     page = open_page(LANDSCAPE, java_script_enabled=False)
     assert page.locator("#fig-landscape img").is_visible()
     assert page.locator(".landscape").is_hidden()
-    assert page.get_by_text("This figure needs JavaScript").is_visible()
+    assert page.locator("noscript p", has_text="needs JavaScript").is_visible()
 
 
 def test_next_and_previous_walk_through_the_chapters(site, open_page):
