@@ -19,7 +19,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_site"
-SOURCES = ("_quarto.yml", "*.qmd", "*.bib", "chapters/*.ipynb", "assets/*", "img/*/*")
+SOURCES = (
+    "_quarto.yml",
+    "*.qmd",
+    "*.bib",
+    "chapters/*.ipynb",
+    "reference/*.qmd",
+    "assets/*",
+    "img/*/*",
+)
 
 
 def find_quarto():
@@ -34,8 +42,9 @@ def find_quarto():
 
 
 def reduced_config(config):
-    """Return `_quarto.yml` without what smalldocs cannot do: slides, Sass, filters, scripts."""
-    pages = [page for page in config["project"]["render"] if not page.startswith("slides/")]
+    """Return `_quarto.yml` without what smalldocs cannot do: deck, 404, Sass, filters, scripts."""
+    left_out = ("slides/", "404.qmd")
+    pages = [page for page in config["project"]["render"] if not page.startswith(left_out)]
     website, navbar = config["website"], config["website"]["navbar"]
     links = [item for item in navbar.get("left", []) if not item["href"].startswith("slides/")]
     return {
