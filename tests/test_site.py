@@ -256,7 +256,9 @@ def visits(site, browser):
 
 def violations(page):
     """Return what axe-core finds wrong with a page: the rule, the element, and why."""
-    results = axe.Axe().run(page, options={"resultTypes": ["violations"]})
+    # The deck's own menu lies off screen until it is opened, and then has keys of its own to scroll.
+    context = {"exclude": [[".slide-menu"]]}
+    results = axe.Axe().run(page, context, {"resultTypes": ["violations"]})
     return [
         f"{violation['id']}: {node['html'][:160]}: {node['failureSummary']}"
         for violation in results.response["violations"]
@@ -345,10 +347,11 @@ def test_links_to_pages_have_previews(site, visits):
         if (
             site.engine == "quarto"
         ):  # smalldocs names an image only where the site's address is known
-            image = tags["og:image"]
+            image = urlsplit(tags["og:image"]).path
+            image = image.lstrip("/") if image[0] == "/" else (Path(name).parent / image).as_posix()
             assert tags["twitter:card"] == "summary_large_image"
             assert tags["og:image:alt"]
-            assert (site.folder / image.lstrip("./")).is_file(), image
+            assert (site.folder / image).is_file(), image
 
 
 def test_no_errors_and_no_foreign_requests(visits):
