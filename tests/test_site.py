@@ -256,7 +256,7 @@ def visits(site, browser):
 
 def violations(page):
     """Return what axe-core finds wrong with a page: the rule, the element, and why."""
-    # The deck's own menu lies off screen until it is opened, and then has keys of its own to scroll.
+    # The deck's own menu is off screen until opened, and then has keys of its own to scroll.
     context = {"exclude": [[".slide-menu"]]}
     results = axe.Axe().run(page, context, {"resultTypes": ["violations"]})
     return [
