@@ -290,12 +290,15 @@ def test_the_build_prints_the_page_to_open_and_leaves_nothing_else(site):
 
 def test_every_page_of_the_sidebar_is_built(site):
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
-    parts = [part for part in config["website"]["sidebar"]["contents"] if "section" in part]
-    listed = [item["href"] for part in parts for item in part["contents"]]
+    parts = config["website"]["sidebar"]["contents"]
+    items = [item for part in parts for item in part.get("contents", [part])]
+    listed = [item["href"] for item in items if item["href"].startswith("chapters/")]
     notebooks = sorted(f"chapters/{path.name}" for path in (ROOT / "chapters").glob("*.ipynb"))
     assert listed == notebooks
     assert [Path(page).with_suffix(".ipynb").as_posix() for page in chapters(site)] == notebooks
-    others = {"index.html", "reference/glossary.html"}
+    others = {f"reference/{path.stem}.html" for path in (ROOT / "reference").glob("*.qmd")}
+    assert others <= {item["href"].replace(".qmd", ".html") for item in items}
+    others |= {"index.html"}
     others |= {"404.html", "slides/section-4.html"} if site.engine == "quarto" else set()
     assert set(site.pages()) == set(chapters(site)) | others
 
