@@ -24,7 +24,7 @@ SOURCES = (
     "*.qmd",
     "*.bib",
     "chapters/*.ipynb",
-    "reference/*",
+    "reference/*.qmd",
     "assets/*",
     "img/*/*",
 )
@@ -42,8 +42,9 @@ def find_quarto():
 
 
 def reduced_config(config):
-    """Return `_quarto.yml` without what smalldocs cannot do: slides, Sass, filters, scripts."""
-    pages = [page for page in config["project"]["render"] if not page.startswith("slides/")]
+    """Return `_quarto.yml` without what smalldocs cannot do: deck, 404, Sass, filters, scripts."""
+    left_out = ("slides/", "404.qmd")
+    pages = [page for page in config["project"]["render"] if not page.startswith(left_out)]
     website, navbar = config["website"], config["website"]["navbar"]
     links = [item for item in navbar.get("left", []) if not item["href"].startswith("slides/")]
     return {

@@ -7,6 +7,7 @@ stays as it is.
 from _helpers.reduced_pages import Page
 from _helpers.site import find_quarto, main
 
+import contextlib
 import functools
 import http.server
 import json
@@ -27,6 +28,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 playwright = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_SOURCES = shutil.ignore_patterns(".*", "_site", "__pycache__", "*.egg-info", "*.nc", "build")
@@ -108,6 +110,23 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         """Log nothing."""
 
 
+class InFolder(QuietHandler):
+    """Serve a site in a folder of the server, and its own page for addresses that do not exist."""
+
+    def translate_path(self, path):
+        """Find the file of an address, if that is in the folder."""
+        inside = path.startswith("/some/folder/")
+        return super().translate_path(path.removeprefix("/some/folder") if inside else "/nothing")
+
+    def send_error(self, code, *args):
+        """Answer with the site's page."""
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write((Path(self.directory) / "404.html").read_bytes())
+
+
 @dataclass
 class Site:
     """A built site: how it was built, where it lies, what the build said and what it left."""
@@ -133,6 +152,17 @@ class Site:
             return text if not include else text + (path.parent / include[1]).read_text()
         cells = json.loads(path.with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
         return "\n\n".join("".join(cell["source"]) for cell in cells)
+
+
+@contextlib.contextmanager
+def served(handler, folder):
+    """Serve a folder on this machine; give the address."""
+    handler = functools.partial(handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
 
 def chapters(site):
@@ -170,14 +200,9 @@ def site(request, tmp_path_factory):
     how = ("-m", "_helpers.site") if request.param == "quarto" else ("-c", REDUCED)
     done = run_python(copy, *how)
     assert done.returncode == 0, done.stdout + done.stderr
-    handler = functools.partial(QuietHandler, directory=str(copy / "_site"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
     said = done.stdout + done.stderr
-    yield Site(request.param, copy / "_site", url, said, files_in(copy) - before)
-    server.shutdown()
-    server.server_close()
+    with served(QuietHandler, copy / "_site") as url:
+        yield Site(request.param, copy / "_site", url, said, files_in(copy) - before)
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +260,18 @@ def visits(site, browser):
     return found
 
 
+def violations(page):
+    """Return what axe-core finds wrong with a page: the rule, the element, and why."""
+    # The deck's own menu is off screen until opened, and then has keys of its own to scroll.
+    context = {"exclude": [[".slide-menu"]]}
+    results = axe.Axe().run(page, context, {"resultTypes": ["violations"]})
+    return [
+        f"{violation['id']}: {node['html'][:160]}: {node['failureSummary']}"
+        for violation in results.response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
 def is_dark(page):
     """Return whether the background of a page is dark."""
     color = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -259,11 +296,71 @@ def test_the_build_prints_the_page_to_open_and_leaves_nothing_else(site):
 
 def test_every_page_of_the_sidebar_is_built(site):
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
-    parts = [part for part in config["website"]["sidebar"]["contents"] if "section" in part]
-    listed = [item["href"] for part in parts for item in part["contents"]]
+    parts = config["website"]["sidebar"]["contents"]
+    items = [item for part in parts for item in part.get("contents", [part])]
+    listed = [item["href"] for item in items if item["href"].startswith("chapters/")]
     notebooks = sorted(f"chapters/{path.name}" for path in (ROOT / "chapters").glob("*.ipynb"))
     assert listed == notebooks
     assert [Path(page).with_suffix(".ipynb").as_posix() for page in chapters(site)] == notebooks
+    others = {f"reference/{path.stem}.html" for path in (ROOT / "reference").glob("*.qmd")}
+    assert others <= {item["href"].replace(".qmd", ".html") for item in items}
+    others |= {"index.html"}
+    others |= {"404.html", "slides/section-4.html"} if site.engine == "quarto" else set()
+    assert set(site.pages()) == set(chapters(site)) | others
+
+
+def test_the_glossary_leads_to_a_section_of_every_chapter(site, visits):
+    links = visits["reference/glossary.html"]["links"]
+    targets = [urlsplit(link) for link in links if f"{site.url}/chapters/" in link]
+    sections = {target.path.lstrip("/") for target in targets if target.fragment}
+    assert sections == set(chapters(site))
+
+
+def test_the_glossary_is_linked_from_every_page(site, visits):
+    for name in (name for name in visits if "slides/" not in name):
+        assert f"{site.url}/reference/glossary.html" in visits[name]["links"], name
+
+
+def test_a_missing_address_leads_back_into_the_book(site, browser):
+    if site.engine == "smalldocs":
+        pytest.skip("the reduced site has no page for missing addresses")
+    with served(InFolder, site.folder) as url:
+        page = browser.new_page()
+        page.set_default_timeout(WAIT_MS)
+        for address in ("no-such-page", "chapters/no/such/page.html", "404.html"):
+            page.goto(f"{url}/some/folder/{address}")
+            page.wait_for_load_state("networkidle")
+            assert "does not exist" in page.locator("h1").inner_text()
+            navbar = page.locator("#quarto-header .navbar")
+            assert navbar.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(0, 32, 77)"
+            links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+            inside = [link.removeprefix(f"{url}/some/folder/") for link in links]
+            assert "reference/glossary.html" in inside
+            files = {link.partition("#")[0] or "index.html" for link in inside if ":" not in link}
+            assert all((site.folder / file).is_file() for file in files), files
+        page.goto(f"{url}/some/folder/no/such-page")
+        page.locator("#quarto-search input").click()
+        page.keyboard.type("valley")
+        page.locator(".aa-Panel a").first.click()
+        page.wait_for_url(f"{url}/some/folder/**.html?q=valley**")
+        page.close()
+
+
+def test_links_to_pages_have_previews(site, visits):
+    for name in (name for name in visits if "slides/" not in name):
+        page = (site.folder / name).read_text(encoding="utf-8")
+        tags = dict(
+            re.findall(r'<meta (?:property|name)="((?:og|twitter):[\w:]+)" content="(.*?)"', page)
+        )
+        assert {"og:title", "og:description", "twitter:title", "twitter:card"} <= set(tags), name
+        if (
+            site.engine == "quarto"
+        ):  # smalldocs names an image only where the site's address is known
+            image = urlsplit(tags["og:image"]).path
+            image = image.lstrip("/") if image[0] == "/" else (Path(name).parent / image).as_posix()
+            assert tags["twitter:card"] == "summary_large_image"
+            assert tags["og:image:alt"]
+            assert (site.folder / image).is_file(), image
 
 
 def test_no_errors_and_no_foreign_requests(visits):
@@ -379,8 +476,19 @@ def test_theme_follows_the_reader_and_toggles(open_page, preference):
 
 
 @pytest.mark.parametrize("preference", ["light", "dark"])
+def test_pages_are_accessible(site, open_page, preference):
+    found = {}
+    for name in (name for name in site.pages() if "slides/" not in name):
+        page = open_page(name, color_scheme=preference)
+        wait_for_theme(page, dark=preference == "dark")
+        page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+        found[name] = violations(page)
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+@pytest.mark.parametrize("preference", ["light", "dark"])
 def test_text_is_legible_and_figures_are_opaque(site, open_page, preference):
-    for name in ("index.html", *chapters(site)):
+    for name in ("index.html", "reference/glossary.html", *chapters(site)):
         page = open_page(name, color_scheme=preference)
         wait_for_theme(page, dark=preference == "dark")
         page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
@@ -548,6 +656,18 @@ def test_without_scripts_the_static_landscape_remains(open_page):
     assert page.locator("noscript p", has_text="needs JavaScript").is_visible()
 
 
+def test_paper_is_white_and_without_navigation(site, open_page):
+    for name in ("index.html", chapters(site)[0], "reference/glossary.html"):
+        page = open_page(name, width=700, color_scheme="dark")
+        wait_for_theme(page, dark=True)
+        page.emulate_media(media="print", color_scheme="dark")
+        wait_for_theme(page, dark=False)
+        assert page.evaluate(LOW_CONTRAST) == [], name
+        for part in ("#quarto-header", "#quarto-sidebar", "#quarto-margin-sidebar", "button"):
+            assert page.locator(f"{part}:visible").count() == 0, (name, part)
+        assert page.locator("main.content").is_visible()
+
+
 def test_next_and_previous_walk_through_the_chapters(site, open_page):
     page = open_page(chapters(site)[0])
     for name in chapters(site)[1:]:
@@ -590,6 +710,19 @@ def test_slides_fit_and_show_their_images(site, open_page):
             page.evaluate("Reveal.next()")
         assert images
         assert all(alt and width and height > 100 for alt, width, height in images), images
+
+
+def test_slides_are_accessible(site, open_page):
+    found = {}
+    for name in (name for name in site.pages() if name.startswith("slides/")):
+        page = open_page(name)
+        page.wait_for_function("window.Reveal && Reveal.isReady()")
+        total = page.evaluate("Reveal.getTotalSlides()")
+        for number in {0, 1, total // 4, total // 2, total - 1}:
+            page.evaluate(f"Reveal.slide({number})")
+            page.wait_for_timeout(100)
+            found[name, number] = violations(page)
+    assert {slide: problems for slide, problems in found.items() if problems} == {}
 
 
 def test_a_failed_build_keeps_the_old_site(tmp_path):

@@ -1,0 +1,54 @@
+-- After rendering, two things that Quarto has no setting for.
+
+-- Drop the scripts that Quarto loads from a foreign host for Jupyter widgets.
+-- It adds them to every notebook with an HTML output, such as a table; the book has no widgets.
+local function without_widgets(page)
+  return (page
+    :gsub('<script src="https://cdn%.jsdelivr%.net/npm/[^>]*></script>\n?', "")
+    :gsub("<script type=\"application/javascript\">define%('jquery'.-</script>\n?", ""))
+end
+
+-- The page for addresses that do not exist is shown at any depth of a site that may lie in any folder.
+-- Quarto's links in it begin at the root of the server. Here they become relative, and a script finds
+-- the folder that they are relative to: the nearest one above the address with a search index.
+local find_folder = [[<script>
+if (location.protocol !== "file:") {
+  let folder = location.pathname, found = false;
+  while (!found && folder.length > 1) {
+    folder = folder.replace(/[^/]*\/?$/, "");
+    const request = new XMLHttpRequest();
+    request.open("HEAD", folder + "search.json", false);
+    request.send();
+    found = request.status === 200 && /json/.test(request.getResponseHeader("content-type"));
+  }
+  document.write(`<base href="${folder}">`);
+}
+</script>
+]]
+
+local function anywhere(page)
+  local root = page:match('="(/[^"]-)site_libs/')
+  local function relative(before, link)
+    return before .. (link:sub(1, #root) == root and "./" .. link:sub(#root + 1) or link)
+  end
+  return (page
+    :gsub('((%f[%w]href)=")(/[^"]*)', function(before, _, link) return relative(before, link) end)
+    :gsub('((%f[%w]src)=")(/[^"]*)', function(before, _, link) return relative(before, link) end)
+    :gsub('(<meta name="quarto:offset" content=")(/[^"]*)', relative)
+    :gsub("<head>\n", function(head) return head .. find_folder end, 1))
+end
+
+for path in (os.getenv("QUARTO_PROJECT_OUTPUT_FILES") or ""):gmatch("[^\n]+") do
+  local file = io.open(path, "rb")
+  local page = file and path:match("%.html$") and file:read("a")
+  if file then file:close() end
+  if page then
+    local mended = without_widgets(page)
+    if pandoc.path.filename(path) == "404.html" then mended = anywhere(mended) end
+    if mended ~= page then
+      file = assert(io.open(path, "wb"))
+      file:write(mended)
+      file:close()
+    end
+  end
+end

@@ -1,0 +1,103 @@
+"""The files around the book: how to cite it, what runs on each change, and what they say of it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def load(name):
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def make_targets(text):
+    """The targets of `make` where it is a command: at the start of a line, or after a key."""
+    return set(re.findall(r"(?:^|run: |entry: )\s*make ([a-z]+)", text, re.MULTILINE))
+
+
+def test_citation_agrees_with_the_project():
+    citation = load("CITATION.cff")
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["title"] == load("_quarto.yml")["website"]["title"]
+    assert citation["abstract"] == load("_quarto.yml")["website"]["description"]
+    assert citation["version"] == project()["version"]
+    assert citation["license"] == project()["license"]
+    (author,) = citation["authors"]
+    assert f"{author['name']}\n" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_first_page_cites_the_book_as_the_citation_file_does():
+    citation, page = load("CITATION.cff"), (ROOT / "index.qmd").read_text(encoding="utf-8")
+    assert f"title   = {{{citation['title']}}}" in page
+    assert f"author  = {{{{{citation['authors'][0]['name']}}}}}" in page
+    assert f"Version {citation['version']}" in page
+    (year,) = re.findall(r"Copyright \(c\) (\d+)", (ROOT / "LICENSE").read_text(encoding="utf-8"))
+    assert f"year    = {{{year}}}" in page
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_run_targets_that_exist_with_few_permissions(path):
+    text = path.read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert make_targets(text)
+    assert make_targets(text) <= TARGETS
+    (version,) = re.findall(r"^QUARTO_VERSION := (\S+)", (ROOT / "Makefile").read_text(), re.M)
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 120
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w/-]+@v\d+", step.get("uses", "a/b@v1"))
+            if step.get("uses", "").startswith("quarto-dev/quarto-actions/setup@"):
+                assert step["with"]["version"] == version
+
+
+def test_tests_run_on_the_oldest_and_on_a_newer_python():
+    (job,) = load(".github/workflows/tests.yml")["jobs"].values()
+    versions = job["strategy"]["matrix"]["python-version"]
+    assert f">={versions[0]}" == project()["requires-python"]
+    assert "3.13" in versions
+
+
+def test_only_main_publishes_and_only_that_job_may():
+    workflow = load(".github/workflows/site.yml")
+    jobs = workflow["jobs"]
+    assert workflow[True] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
+    assert jobs["build"]["if"] == "github.ref == 'refs/heads/main'"
+    assert jobs["deploy"]["needs"] == "build"
+    writing = {name for name, job in jobs.items() if "write" in job["permissions"].values()}
+    assert writing == {"deploy"}
+
+
+def test_hooks_and_guides_name_targets_that_exist():
+    (repository,) = load(".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    assert [hook["entry"] for hook in repository["hooks"]] == ["make lint"]
+    for name in ("CONTRIBUTING.md", "README.md", "index.qmd"):
+        named = make_targets((ROOT / name).read_text(encoding="utf-8"))
+        assert named
+        assert named <= TARGETS
+
+
+def test_the_readme_names_the_files_around_the_book():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = ("CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "reference/", "404.qmd")
+    for name in (*names, ".github/workflows/", ".pre-commit-config.yaml"):
+        assert f"`{name}`" in readme
+        assert (ROOT / name).exists()
+
+
+def test_the_changelog_has_the_sections_that_the_format_asks_for():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE)[0] == "[Unreleased]"
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= kinds
