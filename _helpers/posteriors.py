@@ -95,7 +95,9 @@ def sample_chains(mcmc, seed):
 
     rows = batched_rows(summed)(*(x.values.ravel() for x in posterior.values()))
     shape = tuple(posterior.sizes[dim] for dim in ("chain", "draw"))
-    values = {name: (("chain", "draw"), x.reshape(shape)) for name, x in zip(sites, rows.T, strict=True)}
+    values = {
+        name: (("chain", "draw"), x.reshape(shape)) for name, x in zip(sites, rows.T, strict=True)
+    }
     tree["log_likelihood"] = xr.DataTree(xr.Dataset(values, posterior.coords))
     tree.attrs = {
         "simulations": posterior.sizes["chain"] * posterior.sizes["draw"],
