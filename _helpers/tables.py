@@ -14,30 +14,30 @@ import re
 import nbformat
 
 METHODS = (  # method, chapter, stored result, scales to, returns
-    ("grid scan", "02-grid-scan", "grid_scan", "3 parameters", "the whole landscape"),
-    ("1D slice", "04-slice-1d", None, "1 parameter", "a curve"),
-    ("random search", "05-random-search", "random_search", "about 20", "a sketch, the best so far"),
-    ("Sobol sensitivity", "06-sobol", "sobol_design", "about 20", "which parameters matter"),
-    ("CMA-ES", "07-cma-es", "cma_es", "about 50", "a local optimum"),
+    ("grid scan", "02-grid-scan", "grid_scan", "3", "the whole landscape"),
+    ("1D slice", "04-slice-1d", None, "1", "a curve"),
+    ("random search", "05-random-search", "random_search", "20", "a sketch"),
+    ("Sobol", "06-sobol", "sobol_design", "20", "which parameters matter"),
+    ("CMA-ES", "07-cma-es", "cma_es", "50", "a local optimum"),
     (
         "gradient descent",
         "09-gradient-descent",
         "gradient_descent",
-        "10^4^ and more",
+        "10^4^+",
         "a local optimum",
     ),
     (
         "HMC (NUTS)",
         "14-trusting-a-posterior",
         "noise_aware_nuts",
-        "10^4^ and more",
-        "the posterior, asymptotically",
+        "10^4^+",
+        "the posterior, in the end",
     ),
     (
         "SVI",
         "14-trusting-a-posterior",
         "guide_valley",
-        "10^4^ and more",
+        "10^4^+",
         "an approximate posterior",
     ),
 )
@@ -54,10 +54,11 @@ def methods_table():
             if "loss" in result and name != "sobol_design":
                 row[6] = f"{float(result['loss'].min()):.4f}"
         rows.append(row)
-    head = ["method", "scales to", "returns", "simulations", "gradients", "seconds", "best loss"]
+    head = ["method", "up to", "returns", "simulations", "gradients", "seconds", "best loss"]
     caption = (
-        "Methods from cheap to expensive, with what their runs in this book took. Losses are under "
-        "the one draw of the noise that they share."
+        "Methods from cheap to expensive: the number of parameters they are good for, as a rule of "
+        "thumb, and what their runs in this book took. Losses are under the one draw of the noise "
+        "that they share."
     )
     return markdown(head, rows, "lllrrrr", f"{caption} {{#tbl-methods}}")
 
