@@ -438,8 +438,9 @@ def test_labels_become_numbered_captions(site, visits):
 
 
 def test_cited_works_are_listed(site, visits):
+    # a decorator such as `@jax.custom_jvp` cites nothing
     cited = {
-        name: {f"ref-{key}" for key in KEYS if re.search(rf"@{key}\b", site.source(name))}
+        name: {f"ref-{key}" for key in KEYS if re.search(rf"@{key}\b(?!\.\w)", site.source(name))}
         for name in visits
     }
     assert any(cited.values())
