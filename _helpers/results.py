@@ -22,6 +22,7 @@ The environment variable BOOK_RESULTS changes that:
 
 import ast
 import datetime
+import dis
 import functools
 import hashlib
 import importlib.metadata
@@ -451,8 +452,10 @@ def _normalised(source):
 
 
 def _names(code):
+    """Names that a function takes from outside, and not those of attributes."""
     inner = (const for const in code.co_consts if inspect.iscode(const))
-    return set(code.co_names).union(*(_names(const) for const in inner))
+    taken = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    return taken.union(*(_names(const) for const in inner))
 
 
 def _is_plain(value):

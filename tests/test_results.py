@@ -153,6 +153,13 @@ def test_constants_and_helpers_beside_the_function_matter(monkeypatch):
     assert results.provenance(demo.compute) != before
 
 
+def test_a_variable_named_as_an_attribute_does_not_matter(monkeypatch):
+    before = results.provenance(demo.compute)
+    assert "append" in demo.compute.__code__.co_names  # of CALLS
+    monkeypatch.setitem(demo.compute.__globals__, "append", 3)
+    assert results.provenance(demo.compute) == before
+
+
 def test_moved_probe_losses_are_stale(folder, monkeypatch):
     demo()
     monkeypatch.setattr(results, "probe_losses", lambda: (0.25, 0.26, 0.27 + 2e-9))
