@@ -21,6 +21,7 @@ The environment variable BOOK_RESULTS changes that:
 """
 
 import ast
+import contextlib
 import datetime
 import dis
 import functools
@@ -280,7 +281,7 @@ def main(names):
     for name in wanted:
         attrs = read_result(name).attrs
         print(f"{name}: {attrs['simulations']} simulations, {attrs['seconds']:.1f} s")
-    print("Now run: make notebooks")
+    print("Now run: make notebooks tables")
 
 
 def _say(message):
@@ -384,6 +385,7 @@ def _write(name, dataset):
 
 def _measure(name, function, args, kwargs, made_of):
     """Run the function, check what it returns, and add where it comes from."""
+    _forget_peak_memory()
     start = time.perf_counter()
     dataset = function(*args, **kwargs)
     if isinstance(dataset, xr.Dataset | xr.DataTree):  # JAX may still be computing what it holds
@@ -401,6 +403,7 @@ def _measure(name, function, args, kwargs, made_of):
         "provenance": json.dumps(made_of),
         "probe_losses": probe_losses(),
         "seconds": seconds,
+        "peak_memory": _peak_memory(),
         "devices": f"{jax.device_count()} {jax.default_backend()}",
         "processor": _processor(),
         "python": platform.python_version(),
@@ -431,6 +434,19 @@ def _refuse_non_finite(name, dataset):
                 f"{len(bad)} of {dataset[key].size} values of '{key}' in '{name}' are not finite, "
                 f"first at {where}: nothing was stored."
             )
+
+
+def _forget_peak_memory():
+    with contextlib.suppress(OSError):  # where this cannot be done, the peak is that of the process
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory():
+    """Most memory that this process held since then, in bytes; NaN where there is no /proc."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
+    return peaks[0] if peaks else float("nan")
 
 
 def _processor():

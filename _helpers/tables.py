@@ -7,6 +7,7 @@ page on the runs. A test fails when a page and the stored results disagree.
 """
 
 from _helpers import results
+from _helpers.notebooks import SECONDS
 
 import json
 import re
@@ -68,29 +69,34 @@ def runs_table():
     rows = []
     for name, (chapter, *_) in results.producers().items():
         attrs = results.read_result(name).attrs
+        memory = f"{attrs['peak_memory'] / 1e9:.1f}" if "peak_memory" in attrs else ""
         size = (results.FOLDER / f"{name}.nc").stat().st_size / 1e3
         link = f"[{int(chapter.stem[:2])}](../chapters/{chapter.name})"
-        rows.append([link, f"`{name}`", *costs(attrs), f"{size:.0f}", attrs["date"]])
-    head = ["chapter", "result", "simulations", "gradients", "seconds", "kB", "date"]
-    return markdown(head, rows, "llrrrrl", "Every stored result. {#tbl-runs}")
+        rows.append([link, f"`{name}`", *costs(attrs), memory, f"{size:.0f}", attrs["date"]])
+    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB", "kB", "date"]
+    caption = "Every stored result. GB: most memory that its process held. kB: size of its file."
+    return markdown(head, rows, "llrrrrrl", f"{caption} {{#tbl-runs}}")
 
 
 def sums_table():
-    """Markdown table of what the results of each chapter cost together."""
-    totals = {}
+    """Markdown table of what the results of each chapter cost together, and its page."""
+    totals = {chapter: [0, 0, 0.0] for chapter in sorted(results.CHAPTERS.glob("*.ipynb"))}
     for name, (chapter, *_) in results.producers().items():
         attrs = results.read_result(name).attrs
-        total = totals.setdefault(chapter, [0, 0, 0.0])
         for i, key in enumerate(("simulations", "gradients", "seconds")):
-            total[i] += attrs[key]
+            totals[chapter][i] += attrs[key]
+    page_seconds = json.loads(SECONDS.read_text())
+    for chapter, total in totals.items():
+        total.append(page_seconds[chapter.stem])
     everything = [sum(column) for column in zip(*totals.values(), strict=True)]
     rows = [
         [f"[{title_of(chapter)}](../chapters/{chapter.name})", *numbers(total)]
         for chapter, total in totals.items()
     ]
     rows.append(["**all**", *numbers(everything)])
-    head = ["chapter", "simulations", "gradients", "seconds"]
-    return markdown(head, rows, "lrrr", "What the results of a chapter cost together. {#tbl-sums}")
+    head = ["chapter", "simulations", "gradients", "seconds", "page (s)"]
+    caption = "What the results of a chapter cost together, and how long its page takes given them."
+    return markdown(head, rows, "lrrrr", f"{caption} {{#tbl-sums}}")
 
 
 def origins():

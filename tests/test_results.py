@@ -434,3 +434,15 @@ def test_jax_arrays_are_finished_before_the_clock_stops(folder, monkeypatch):
     results._measure("lazy", lazy, (), {}, {})
     assert order[0] == "clock"
     assert set(order[1 : order.index("clock", 1)]) == {"finish"}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only /proc tells the peak")
+def test_the_memory_is_that_of_this_result_alone():
+    @stored_result("large")
+    def large():
+        np.ones(60_000_000).sum()  # 0.48 GB
+        return dataset(np.arange(3))
+
+    most, little = large().attrs["peak_memory"], demo().attrs["peak_memory"]
+    assert most - little > 0.3e9
+    assert little > 0.05e9  # a process with JAX in it

@@ -55,6 +55,9 @@ CONTENTS = """() => {
     links: [...document.querySelectorAll("a[href]")].map(e => e.href),
     images: [...document.images].map(e => [e.src.slice(0, 80), e.alt, e.naturalWidth]),
     captions: [...document.querySelectorAll("figcaption")].map(e => e.textContent.trim()),
+    bytes: ["navigation", "resource"].flatMap(kind => performance.getEntriesByType(kind))
+      .reduce((sum, entry) => sum + entry.encodedBodySize, 0),
+    shift: window.shift,
     width: document.documentElement.scrollWidth,
     cut: [...document.querySelectorAll("main *")]
       .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1)
@@ -101,6 +104,12 @@ SLIDE = """() => {
     images: [...slide.querySelectorAll("img")].map(e => [e.alt, e.naturalWidth, e.height]),
   };
 }"""
+
+
+# Adds up how far the content of a page jumps while it loads (the Cumulative Layout Shift).
+WATCH_SHIFT = """window.shift = 0; new PerformanceObserver(
+  list => list.getEntries().forEach(entry => window.shift += entry.value)
+).observe({type: "layout-shift", buffered: true});"""
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -245,6 +254,7 @@ def visits(site, browser):
     found = {}
     for name in site.pages():
         page, problems = context.new_page(), []
+        page.add_init_script(WATCH_SHIFT)
         page.on("console", lambda m, p=problems: m.type == "error" and p.append(m.text))
         page.on("pageerror", lambda error, p=problems: p.append(str(error)))
         page.on("requestfailed", lambda r, p=problems: p.append(f"failed: {r.url}"))
@@ -365,6 +375,14 @@ def test_links_to_pages_have_previews(site, visits):
 
 def test_no_errors_and_no_foreign_requests(visits):
     assert {name: page["problems"] for name, page in visits.items() if page["problems"]} == {}
+
+
+def test_pages_are_light_and_stable_while_they_load(visits):
+    """At most 3 MB, 1 MB for the landing page, and a layout shift that counts as good."""
+    heavy = {name: at["bytes"] for name, at in visits.items() if at["bytes"] > 3e6}
+    assert heavy == {}
+    assert 0 < visits["index.html"]["bytes"] < 1e6
+    assert {name: at["shift"] for name, at in visits.items() if at["shift"] > 0.1} == {}
 
 
 def test_internal_links_and_anchors_exist(site, visits):
@@ -692,14 +710,15 @@ def test_every_chapter_offers_its_notebook(site, open_page):
         assert f"Chapter {number}" in page.locator(".chapter-line").inner_text()
 
 
-def test_slides_fit_and_show_their_images(site, open_page):
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)], ids=lambda size: f"{size[0]}px")
+def test_slides_fit_and_show_their_images(site, open_page, size):
     decks = [name for name in site.pages() if name.startswith("slides/")]
     if site.engine == "smalldocs":
         assert decks == []
         pytest.skip("the reduced site has no slides")
     assert decks
     for name in decks:
-        page = open_page(name)
+        page = open_page(name, *size)
         page.wait_for_function("window.Reveal && Reveal.isReady()")
         total = page.evaluate("Reveal.getTotalSlides()")
         images = []

@@ -1,7 +1,10 @@
 """Pages that run no code show the numbers of the stored results."""
 
-from _helpers import results, tables
+from _helpers import notebooks, results, tables
 
+import json
+
+import nbformat
 import pytest
 
 
@@ -31,3 +34,19 @@ def test_a_page_without_its_marks_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "ROOT", tmp_path)
     with pytest.raises(ValueError, match="methods"):
         tables.filled("index.qmd")
+
+
+@pytest.mark.parametrize("computes", [False, True])
+def test_a_page_is_timed_unless_it_computes_a_result(tmp_path, monkeypatch, computes):
+    cell = nbformat.v4.new_code_cell(f"if {computes}: open('new.nc', 'w').close()\n1 + 1")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
+    noted = tmp_path / "seconds.json"
+    noted.write_text('{"other": 1.0}')
+    for name, value in {"CHAPTERS": tmp_path, "FOLDER": tmp_path, "SECONDS": noted}.items():
+        monkeypatch.setattr(notebooks, name, value)
+    notebooks.main(["page"])
+    seconds = json.loads(noted.read_text())
+    assert seconds.pop("other") == 1.0
+    assert list(seconds) == ([] if computes else ["page"])
+    (cell,) = nbformat.read(tmp_path / "page.ipynb", as_version=4).cells
+    assert cell.outputs[0].data["text/plain"] == "2"
