@@ -1,5 +1,7 @@
 """Evaluate and differentiate for many states at once, with one compiled program for all calls."""
 
+from _helpers.devices import batch_shape
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,35 @@ from tvboptim.experimental.network_dynamics.core.bunch import Bunch
 from tvboptim.types import DataAxis, Space
 
 
-def batched(function, n_pmap=8, n_vmap=8):
+class StatesFailed(ValueError):
+    """Some states of a batch gave no finite value. The others did.
+
+    Parameters
+    ----------
+    space : Space
+        The N states.
+    values : array, shape (N, ...)
+        The values, of those states too that did not fail.
+    reasons : dict
+        Why a state failed, by its position in the space.
+    """
+
+    def __init__(self, space, values, reasons):
+        self.values, self.reasons = values, reasons
+        first = sorted(reasons)[:3]
+        points = space.to_dataframe().iloc[first].to_dict("records")
+        where = "; ".join(
+            ", ".join(f"{name} = {_short(value)}" for name, value in point.items())
+            + f" ({reasons[k]})"
+            for k, point in zip(first, points, strict=True)
+        )
+        super().__init__(
+            f"{len(reasons)} of {space.N} states failed, first at {where}: "
+            "keep the parameters where the model can be simulated."
+        )
+
+
+def batched(function, n_pmap=None, n_vmap=None, cluster=None):
     """Make a function of a state one of a `Space`, compiled once and not once per call.
 
     A new `ParallelExecution` compiles a new program. Here the first one keeps its program for all
@@ -19,17 +49,26 @@ def batched(function, n_pmap=8, n_vmap=8):
     ----------
     function : callable
         Function of a state, such as `loss`, that returns an array of any shape.
-    n_pmap : int
-        Number of devices that work side by side.
-    n_vmap : int
-        Number of states that each device advances in step.
+    n_pmap : int, optional
+        Number of devices that work side by side; as `batch_shape` has it, if not given.
+    n_vmap : int, optional
+        Number of states that each device advances in step; likewise.
+    cluster : str, optional
+        Evaluate on a Dask cluster, in batches of n_pmap * n_vmap states: `"local"` for one process
+        per core of this machine, started and stopped by the call, or the address of a scheduler.
 
     Returns
     -------
     callable
         Function of a `Space` of N states that returns an array of N values, in the order of the
-        space. It raises a ValueError if a value is not finite, and says for which parameters.
+        space. If values are not finite it raises a `StatesFailed`, which says for which parameters,
+        and holds the others.
     """
+    n_pmap, n_vmap = n_pmap or batch_shape()[0], n_vmap or batch_shape()[1]
+    if cluster is not None:
+        from _helpers.clusters import evaluate_on
+
+        return lambda space: evaluate_on(cluster, function, space, n_pmap, n_vmap)
     first = None
 
     def evaluate(space):
@@ -47,14 +86,14 @@ def batched(function, n_pmap=8, n_vmap=8):
     return evaluate
 
 
-def batched_rows(function, n_pmap=8, n_vmap=8):
+def batched_rows(function, n_pmap=None, n_vmap=None):
     """As `batched`, for a function of arrays: rows of values instead of a `Space` of states.
 
     Parameters
     ----------
     function : callable
         Function of one array, or of several, that returns an array.
-    n_pmap, n_vmap : int
+    n_pmap, n_vmap : int, optional
         As in `batched`.
 
     Returns
@@ -139,14 +178,8 @@ def _same_but_for_values(one, other):
 def _refuse_non_finite(values, space):
     finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     if not finite.all():
-        points = space.to_dataframe()[~finite].head(3).to_dict("records")
-        where = "; ".join(
-            ", ".join(f"{name} = {_short(value)}" for name, value in point.items())
-            for point in points
-        )
-        raise ValueError(
-            f"{(~finite).sum()} of {len(values)} values are not finite, first at {where}: "
-            "keep the parameters where the model can be simulated."
+        raise StatesFailed(
+            space, values, dict.fromkeys(np.flatnonzero(~finite).tolist(), "not finite")
         )
 
 

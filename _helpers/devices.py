@@ -11,7 +11,8 @@ def use_devices(n_devices):
     """Let JAX see `n_devices` host devices and compute in float64.
 
     XLA reads the device count once, when the first computation starts, so this has to come before
-    anything else uses JAX.
+    anything else uses JAX. With `JAX_PLATFORMS=cuda` in the environment, JAX computes on all GPUs
+    that it finds instead.
 
     Parameters
     ----------
@@ -36,8 +37,18 @@ def use_devices(n_devices):
             "import _common first, in a fresh Python process or kernel."
         )
     jax.config.update("jax_enable_x64", True)
-    if jax.device_count() != n_devices:
+    if jax.default_backend() == "cpu" and jax.device_count() != n_devices:
         raise RuntimeError(
             f"JAX was started before _common, with {jax.device_count()} device(s), but the book "
             f"uses {n_devices}: import _common first, in a fresh Python process or kernel."
         )
+
+
+def batch_shape():
+    """Devices that work side by side, and states that each advances in step: (n_pmap, n_vmap).
+
+    On a processor, states of 8 by 8 share the connectome in its cache. A GPU needs more at a time.
+    """
+    import jax
+
+    return (8, 8) if jax.default_backend() == "cpu" else (jax.device_count(), 512)

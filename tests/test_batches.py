@@ -17,6 +17,8 @@ from _common import (
     vary,
     with_gradient,
 )
+from _helpers.batches import StatesFailed
+from _helpers.devices import batch_shape
 
 import jax
 import jax.numpy as jnp
@@ -90,15 +92,18 @@ def test_uniform_axes_give_each_state_its_own_values():
     assert np.allclose(values - 28.3, where.coupling.instant.G + 10 * where.dynamics.w)
 
 
-def test_non_finite_values_are_refused_by_their_parameters():
+def test_states_that_fail_are_reported_and_the_others_kept():
     points = POINTS[:9].copy()
     points[[3, 7], 0] = 0.25
     broken = batched(lambda state: jnp.where(state.coupling.instant.G == 0.25, jnp.nan, 1.0))
     message = (
-        rf"2 of 9 values are not finite, first at coupling.instant.G = 0.25, .*{points[3, 1]:.4g}"
+        rf"2 of 9 states failed, first at coupling.instant.G = 0.25, .*{points[3, 1]:.4g} "
+        r"\(not finite\); "
     )
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(StatesFailed, match=message) as failure:
         broken(space_of(points))
+    assert failure.value.reasons == {3: "not finite", 7: "not finite"}
+    assert np.array_equal(np.isnan(failure.value.values), points[:, 0] == 0.25)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,7 @@ def test_rows_of_several_arrays_go_together():
 
 def test_rows_that_give_no_number_are_refused():
     points = np.array([[0.1, 0.2], [np.nan, 0.3]])
-    with pytest.raises(ValueError, match="1 of 2 values are not finite"):
+    with pytest.raises(ValueError, match="1 of 2 states failed"):
         batched_rows(lambda x: x.sum(), 2, 1)(points)
 
 
@@ -180,3 +185,10 @@ def test_the_mean_observation_is_the_mean_over_draws():
     mean = mean_observation(state, draws)
     assert np.allclose(mean, np.mean(single, axis=0), rtol=0, atol=1e-10)
     assert not np.allclose(mean, single[0], atol=0.01)
+
+
+def test_a_gpu_gets_larger_batches(monkeypatch):
+    assert batch_shape() == (8, 8)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    assert batch_shape() == (2, 512)
