@@ -7,6 +7,7 @@ use_devices(8)  # a worker comes here first, so before anything touches JAX
 from _helpers.batches import StatesFailed, batched
 
 import contextlib
+import functools
 import os
 import warnings
 
@@ -19,6 +20,13 @@ from tqdm import tqdm
 from tvboptim.types import DataAxis, Space
 
 
+@functools.lru_cache(maxsize=2)
+def _unpacked(content):
+    """The fixed part of the states, and what evaluates a batch; a program outlives its call."""
+    function, fixed, n_pmap, n_vmap = cloudpickle.loads(content)
+    return fixed, batched(function, n_pmap, n_vmap)
+
+
 class Task:
     """A function of a state, and the part of the states that does not vary.
 
@@ -27,8 +35,7 @@ class Task:
 
     def __init__(self, content):
         self.content = content
-        function, self.fixed, n_pmap, n_vmap = cloudpickle.loads(content)
-        self.evaluate = batched(function, n_pmap, n_vmap)
+        self.fixed, self.evaluate = _unpacked(content)
 
     def __reduce__(self):
         return Task, (self.content,)
