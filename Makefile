@@ -28,7 +28,7 @@ notebooks: $(VENV)/ready  ## Execute chapters in place, in a fresh kernel: all, 
 tables: $(VENV)/ready  ## Write the measured costs into the landing page and the page on the runs
 	@$(RUN) -m _helpers.tables
 
-bench: $(VENV)/ready  ## Compare the loss and its gradients with the plain formulation
+bench: $(VENV)/ready  ## Measure simulations, gradients and batches against the plain formulation and C
 	@$(RUN) benchmarks/bench.py
 
 lint: $(VENV)/ready  ## Check style and formatting, of notebooks too

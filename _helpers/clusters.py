@@ -42,7 +42,7 @@ class Task:
 
     def run(self, axes):
         """Values of some states, and by position why others have none."""
-        space = Space(eqx.combine(axes, self.fixed), mode="zip")
+        space = Space(eqx.combine(cloudpickle.loads(axes), self.fixed), mode="zip")
         try:
             return self.evaluate(space), {}
         except StatesFailed as failed:
@@ -131,9 +131,10 @@ def _connected(cluster):
 
 
 def _rows(states, start, size):
-    """Axes of some states of a space."""
+    """Axes of some states of a space, as bytes: unpacking them in a worker would import JAX."""
 
     def part(axis):
         return DataAxis(np.asarray(axis.values)[start : start + size], group=axis.group)
 
-    return jax.tree.map(part, states.axis_state, is_leaf=lambda x: isinstance(x, DataAxis))
+    axes = jax.tree.map(part, states.axis_state, is_leaf=lambda x: isinstance(x, DataAxis))
+    return cloudpickle.dumps(axes)

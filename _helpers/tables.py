@@ -16,27 +16,27 @@ import nbformat
 
 METHODS = (  # method, chapter, stored result, scales to, returns
     ("grid scan", "02-grid-scan", "grid_scan", "3", "the whole landscape"),
-    ("1D slice", "04-slice-1d", None, "1", "a curve"),
-    ("random search", "05-random-search", "random_search", "20", "a sketch"),
-    ("Sobol", "06-sobol", "sobol_design", "20", "which parameters matter"),
-    ("CMA-ES", "07-cma-es", "cma_es", "50", "a local optimum"),
+    ("1D slice", "05-slice-1d", None, "1", "a curve"),
+    ("random search", "06-random-search", "random_search", "20", "a sketch"),
+    ("Sobol", "07-sobol", "sobol_design", "20", "which parameters matter"),
+    ("CMA-ES", "08-cma-es", "cma_es", "50", "a local optimum"),
     (
         "gradient descent",
-        "09-gradient-descent",
+        "10-gradient-descent",
         "gradient_descent",
         "10^4^+",
         "a local optimum",
     ),
     (
         "HMC (NUTS)",
-        "14-trusting-a-posterior",
+        "15-trusting-a-posterior",
         "noise_aware_nuts",
         "10^4^+",
         "the posterior, in the end",
     ),
     (
         "SVI",
-        "14-trusting-a-posterior",
+        "15-trusting-a-posterior",
         "guide_valley",
         "10^4^+",
         "an approximate posterior",
@@ -72,10 +72,10 @@ def runs_table():
         memory = f"{attrs['peak_memory'] / 1e9:.1f}" if "peak_memory" in attrs else ""
         size = (results.FOLDER / f"{name}.nc").stat().st_size / 1e3
         link = f"[{int(chapter.stem[:2])}](../chapters/{chapter.name})"
-        rows.append([link, f"`{name}`", *costs(attrs), memory, f"{size:.0f}", attrs["date"]])
-    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB", "kB", "date"]
+        rows.append([link, f"`{name}`", *costs(attrs), memory, f"{size:.0f}"])
+    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB", "kB"]
     caption = "Every stored result. GB: most memory that its process held. kB: size of its file."
-    return markdown(head, rows, "llrrrrrl", f"{caption} {{#tbl-runs}}")
+    return markdown(head, rows, "llrrrrr", f"{caption} {{#tbl-runs}}")
 
 
 def sums_table():
@@ -107,11 +107,13 @@ def origins():
         for package, version in json.loads(one["versions"]).items():
             versions.setdefault(package, set()).add(version)
     machines = sorted({f"{one['processor']}, {one['devices']} devices" for one in attrs})
+    dates = sorted(one["date"] for one in attrs)
     pythons = sorted({one["python"] for one in attrs})
     listed = [f"{package} {', '.join(sorted(v))}" for package, v in sorted(versions.items())]
     return "\n".join(
         [
             f"- Processor: {'; '.join(machines)}",
+            f"- Computed from {dates[0]} to {dates[-1]}",
             f"- Python {', '.join(pythons)}",
             f"- Packages: {', '.join(listed)}",
         ]

@@ -1,26 +1,49 @@
-"""Compare `loss` and its gradients with the plain formulation, side by side in one process.
+"""Compare the book's simulation with the plain formulation and with C, side by side in one process.
 
-    make bench                              # measure, print the table
-    python benchmarks/bench.py --write      # and put it into README.md
+    make bench                              # measure, print the tables
+    python benchmarks/bench.py --write      # and put them into benchmarks/README.md
+    python benchmarks/bench.py --project    # also time building the site and running the tests
 
-Each pair runs alternately, so that both see the same machine; the ratio is the median over pairs.
+The ways of one row run in turn, so that all see the same machine. Ratios are medians over turns.
 """
 
-from _common import loss, n_regions, state, vary
+from _common import (
+    batched,
+    bounds,
+    fc_target,
+    loss,
+    model,
+    n_regions,
+    n_steps,
+    simulate_bold,
+    state,
+    vary,
+    weights,
+)
+from _helpers.results import _processor
 
 import argparse
-import resource
+import ctypes
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.infer import NUTS
 from plain_formulation import plain_loss, plain_state
+from tvboptim.types import DataAxis, Space
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+HERE = Path(__file__).resolve().parent
+README = HERE / "README.md"
 MARK = "<!-- benchmark -->"
 TWO = {"G": jnp.array(0.3), "w": jnp.array(0.3)}
 REGIONAL = {
@@ -28,76 +51,289 @@ REGIONAL = {
     "w": jnp.full(n_regions, 0.3),
     "I_o": jnp.full(n_regions, 0.32),
 }
+POINTS = np.random.default_rng(0).uniform(0.01, 0.6, (64, 2))
+IN_C = ("a", "b", "d", "gamma", "tau_s", "w", "J_N", "I_o")
+
+
+def bold(values):
+    """BOLD as the book computes it."""
+    return simulate_bold(vary(state, **values))
 
 
 def fast(values):
+    """Loss as the book computes it."""
     return loss(vary(state, **values))
 
 
 def plain(values):
+    """Loss as tvboptim alone computes it."""
     return plain_loss(vary(plain_state, **values))
 
 
-CASES = {
-    "loss": (plain, fast, TWO),
-    "gradient, 2 parameters (forward mode)": (jax.grad(plain), jax.jacfwd(fast), TWO),
-    "gradient, 2 parameters (reverse mode)": (jax.grad(plain), jax.grad(fast), TWO),
-    "gradient, 169 parameters (reverse mode)": (jax.grad(plain), jax.grad(fast), REGIONAL),
-}
+def space_from(state, points):
+    """Space of points (G, w) around a state."""
+    G, w = map(DataAxis, points.T)
+    return Space(vary(state, G=G, w=w), mode="zip")
 
 
-def compare(first, second, values, n_pairs):
-    """Median seconds of both, and median ratios of elapsed and of processor time.
+def simulation_in_c():
+    """Compile `floor.c`; return a function of nothing that simulates; None without a compiler."""
+    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    if compiler is None:
+        return None
+    folder = tempfile.mkdtemp()
+    flags = ["-O3", "-march=native", "-ffast-math", f"-DN={n_regions}", "-shared", "-fPIC"]
+    command = [compiler, *flags, HERE / "floor.c", "-o", f"{folder}/floor.so", "-lm"]
+    subprocess.run(command, check=True)
+    library = ctypes.CDLL(f"{folder}/floor.so")
+    at = vary(state, **TWO)
+    numbers = [getattr(at.dynamics, name) for name in IN_C] + [0.3, at.noise.sigma, 4.0]
+    arrays = [
+        np.ascontiguousarray(x, dtype=float)
+        for x in (weights, state._internal.noise_samples, state.initial_state.dynamics)
+    ]
+    out = np.empty((n_steps, n_regions))
+    pointers = [x.ctypes.data_as(ctypes.c_void_p) for x in (*arrays, out)]
+    parameters = (ctypes.c_double * len(numbers))(*map(float, numbers))
 
-    The compiled functions run alternately; their values are compared first.
-    """
-    functions = [jax.jit(first), jax.jit(second)]
-    outcomes = [jax.block_until_ready(function(values)) for function in functions]
-    for a, b in zip(*map(jax.tree.leaves, outcomes), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
-    seconds = np.empty((n_pairs, 2, 2))
-    for pair in range(n_pairs):
-        for side, function in enumerate(functions):
-            start = np.array([time.perf_counter(), time.process_time()])
-            jax.block_until_ready(function(values))
-            seconds[pair, side] = [time.perf_counter(), time.process_time()] - start
-    return *np.median(seconds[..., 0], axis=0), *np.median(seconds[:, 0] / seconds[:, 1], axis=0)
+    def simulate():
+        library.simulate(parameters, *pointers[:3], ctypes.c_long(n_steps), pointers[3])
+        return out
+
+    expected = jax.jit(model)(at).ys[:, 0]
+    np.testing.assert_allclose(simulate(), expected, rtol=0, atol=1e-12)
+    return simulate
 
 
-def peak_memory():
-    """Peak memory in GB of a fresh process that computes one gradient for 169 parameters."""
-    run = subprocess.run(
-        [sys.executable, __file__, "--gradient"], capture_output=True, text=True, check=True
+def nuts_iteration(loss_of):
+    """One iteration of NUTS with 7 leapfrog steps, as a function of nothing."""
+
+    def posterior():
+        values = {name: numpyro.sample(name, dist.Uniform(*bounds[name])) for name in "Gw"}
+        numpyro.factor("fc", -70 * jnp.log(loss_of(values)))
+
+    # No step as small as this turns around, so that the tree always has its full depth.
+    kernel = NUTS(
+        posterior,
+        step_size=1e-4,
+        adapt_step_size=False,
+        max_tree_depth=3,
+        forward_mode_differentiation=loss_of is fast,
     )
-    return float(run.stdout.split()[-1])
+    start = kernel.init(jax.random.key(0), 0, None, (), {})
+    step = jax.jit(lambda state: kernel.sample(state, (), {}))
+
+    def iterate():
+        after = step(start)
+        assert int(after.num_steps) == 7
+        return after.z
+
+    return iterate
+
+
+def in_turn(ways, n_turns):
+    """Seconds of several functions of nothing, shape (n_turns, len(ways)), after a first call."""
+    for way in ways:
+        jax.block_until_ready(way())
+    seconds = np.empty((n_turns, len(ways)))
+    for turn in range(n_turns):
+        for k, way in enumerate(ways):
+            start = time.perf_counter()
+            jax.block_until_ready(way())
+            seconds[turn, k] = time.perf_counter() - start
+    return seconds
+
+
+def of_nothing(function, *arguments):
+    """Compile a function and fix its arguments."""
+    compiled = jax.jit(function)
+    return lambda: compiled(*arguments)
+
+
+def comparison(in_c, n_turns):
+    """Markdown: the plain formulation, this book and, where it says so, C."""
+    gradients = {
+        "gradient, 2 parameters, forward": (jax.jacfwd, TWO),
+        "gradient, 2 parameters, reverse": (jax.grad, TWO),
+        "gradient, 169 parameters, reverse": (jax.grad, REGIONAL),
+    }
+    rows = {  # plain, here, the share of the time that counts, turns
+        "simulation (here with BOLD)": (
+            of_nothing(lambda values: model(vary(plain_state, **values)), TWO),
+            of_nothing(bold, TWO),
+            1,
+            n_turns,
+        ),
+        "loss": (of_nothing(plain, TWO), of_nothing(fast, TWO), 1, n_turns),
+    }
+    for name, (differentiate, at) in gradients.items():
+        ways = (of_nothing(jax.grad(plain), at), of_nothing(differentiate(fast), at))
+        for one, other in zip(*(jax.tree.leaves(way()) for way in ways), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-8)
+        rows[name] = (*ways, 1, n_turns)
+    for n in (8, 64):
+        ways = [batched(plain_loss), batched(loss)]
+        spaces = [space_from(of, POINTS[:n]) for of in (plain_state, state)]
+        values = [way(space) for way, space in zip(ways, spaces, strict=True)]
+        np.testing.assert_allclose(*values, rtol=0, atol=1e-10)
+        calls = [partial(way, space) for way, space in zip(ways, spaces, strict=True)]
+        rows[f"batch of {n}, per simulation and core"] = (*calls, cores() / n, n_turns)
+    iterations = nuts_iteration(plain), nuts_iteration(fast)
+    rows["NUTS iteration of 7 gradients"] = (*iterations, 1, n_turns // 3)
+    lines = [
+        "| | plain (s) | here (s) | times faster | times the floor |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name, (slow, quick, share, turns) in rows.items():
+        ways = [slow, quick] + ([in_c] if in_c else [])
+        seconds = in_turn(ways, turns)
+        seconds[:, :2] *= share
+        faster = np.median(seconds[:, 0] / seconds[:, 1])
+        of_floor = f"{np.median(seconds[:, 1] / seconds[:, 2]):.2f}" if in_c else "no compiler"
+        middle = np.median(seconds, axis=0)
+        lines.append(f"| {name} | {middle[0]:.3f} | {middle[1]:.3f} | {faster:.1f} | {of_floor} |")
+        print(lines[-1], file=sys.stderr)
+    return "\n".join(lines)
+
+
+def parts():
+    """Markdown: what the steps of the loss take when each is run alone."""
+    W, S, noise = jnp.asarray(weights), jnp.full(n_regions, 0.3), state._internal.noise_samples
+    p = state.dynamics
+
+    def scanned(step, inputs=None):
+        def run(S):
+            return jax.lax.scan(lambda S, x: (step(S, x), None), S, inputs, length=n_steps)[0]
+
+        return of_nothing(run, S)
+
+    def slope(S):
+        y = p.a * (p.w * p.J_N * S + p.I_o) - p.b
+        return -S / p.tau_s + (1 - S) * y / (1 - jnp.exp(-p.d * y)) * p.gamma
+
+    def node(S, _):
+        first = slope(S)
+        return S + 2.0 * (first + slope(S + 4.0 * first))
+
+    given = bold(TWO)
+    ways = {
+        "coupling: a product with the connectome in each step": scanned(lambda S, _: 0.3 * (W @ S)),
+        "node model: two stages with one exponential each": scanned(node),
+        "reading the noise": scanned(lambda S, x: 0.99 * S + x[0], noise),
+        "an empty loop": scanned(lambda S, _: 0.99 * S),
+        "simulation and BOLD, together": of_nothing(bold, TWO),
+        "FC and loss, of given BOLD": of_nothing(
+            lambda b: jnp.sqrt(jnp.mean((jnp.corrcoef(b.T) - fc_target) ** 2)), given
+        ),
+        "loss": of_nothing(fast, TWO),
+    }
+    seconds = np.median(in_turn(list(ways.values()), 9), axis=0)
+    lines = ["| part | ms |", "|---|--:|"]
+    lines += [f"| {name} | {1e3 * s:.1f} |" for name, s in zip(ways, seconds, strict=True)]
+    return "\n".join(lines)
+
+
+def arithmetic(in_c):
+    """Markdown: operations and bytes of a simulation against what C does in its time."""
+    products = 2 * n_regions**2 * n_steps
+    read = 8 * n_regions**2 * n_steps
+    text = (
+        f"A simulation multiplies and adds {products / 1e9:.2f} billion times in its products with "
+        f"the connectome, and takes {2 * n_regions * n_steps / 1e6:.0f} million exponentials. In "
+        f"each step it reads all {8 * n_regions**2 / 1e3:.0f} kB of the connectome, "
+        f"{read / 1e9:.1f} GB in all. "
+    )
+    if in_c:
+        seconds = np.median(in_turn([in_c], 15))
+        text += (
+            f"C takes {seconds:.3f} s for it: {products / seconds / 1e9:.0f} billion operations "
+            f"and {read / seconds / 1e9:.0f} GB per second, on one core. A batch reads the "
+            "connectome once for several states, so that it can get below this floor."
+        )
+    return text
+
+
+def devices():
+    """Markdown: a batch of 64 on 1 to 8 devices."""
+    space = space_from(state, POINTS)
+    counts = (1, 2, 4, 8)
+    ways = [partial(batched(loss, n_pmap=n), space) for n in counts]
+    seconds = in_turn(ways, 5)
+    gains = np.median(seconds[:, :1] / seconds, axis=0)
+    lines = ["| devices | batch of 64 (s) | times faster than one |", "|--:|--:|--:|"]
+    for n, s, gain in zip(counts, np.median(seconds, axis=0), gains, strict=True):
+        lines.append(f"| {n} | {s:.2f} | {gain:.2f} |")
+    return "\n".join(lines)
+
+
+def fresh_process(code):
+    """What a new Python process prints, as numbers."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return list(map(float, run.stdout.split()))
+
+
+START = """
+import resource, time
+start = time.perf_counter()
+from _common import *
+print(time.perf_counter() - start)
+jax.block_until_ready(jax.jit(loss)(state))
+print(time.perf_counter() - start)
+one = jax.jit(jax.grad(lambda w: loss(vary(state, w=w))))
+jax.block_until_ready(one(np.full(n_regions, 0.3)))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
+def times_of_use(project):
+    """Markdown: what a reader and a maintainer wait for."""
+    imported, first, memory = np.median([fresh_process(START) for _ in range(3)], axis=0)
+    lines = [
+        "| | |",
+        "|---|--:|",
+        f"| `import _common` | {imported:.1f} s |",
+        f"| until the first loss | {first:.1f} s |",
+        f"| peak memory of a process with one gradient for 84 parameters | {memory:.2f} GB |",
+    ]
+    for target in ("site", "test") if project else ():
+        start = time.perf_counter()
+        subprocess.run(["make", target], cwd=HERE.parent, check=True, capture_output=True)
+        lines.append(f"| `make {target}` | {time.perf_counter() - start:.0f} s |")
+    return "\n".join(lines)
+
+
+def cores():
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def main():
+    """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
-    parser.add_argument("--pairs", type=int, default=15, help="alternating runs per comparison")
-    parser.add_argument("--gradient", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--project", action="store_true", help="time `make site` and `make test`")
+    parser.add_argument("--turns", type=int, default=15, help="turns of each comparison")
     arguments = parser.parse_args()
-    if arguments.gradient:
-        jax.block_until_ready(jax.jit(jax.grad(fast))(REGIONAL))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
-        return
 
-    memory = peak_memory()  # first, since a process starts with the peak of the one that starts it
-    lines = [
-        "| | plain (s) | here (s) | times faster | times less processor time |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    for name, (first, second, values) in CASES.items():
-        slow, quick, *ratios = compare(first, second, values, arguments.pairs)
-        lines.append(f"| {name} | {slow:.3f} | {quick:.3f} | {ratios[0]:.1f} | {ratios[1]:.1f} |")
-    lines += ["", f"Peak memory of a process that computes one gradient: {memory:.2f} GB."]
-    table = "\n".join(lines)
-    print(table)
+    start_up = times_of_use(arguments.project)  # first: a process starts with its parent's peak
+    in_c = simulation_in_c()
+    text = "\n\n".join(
+        [
+            f"On {_processor()}, JAX {jax.__version__}, median of {arguments.turns} turns:",
+            comparison(in_c, arguments.turns),
+            "### The floor\n\n" + arithmetic(in_c),
+            "### Where the time goes\n\n" + parts(),
+            "### Devices\n\n" + devices(),
+            "### Waiting\n\n" + start_up,
+        ]
+    )
+    print(text)
     if arguments.write:
         before, _, rest = README.read_text().partition(MARK)
         after = rest.partition(MARK)[2]
-        README.write_text(f"{before}{MARK}\n{table}\n{MARK}{after}")
+        README.write_text(f"{before}{MARK}\n{text}\n{MARK}{after}")
 
 
 if __name__ == "__main__":

@@ -150,6 +150,22 @@ def test_a_cancelled_run_leaves_no_process(tmp_path, how):
     wait_for(lambda: not any(map(is_alive, processes)))
 
 
+def test_workers_need_nothing_but_the_call():
+    """As in a notebook: the main module, which workers import, sets no devices for them."""
+    code = """
+        if __name__ == "__main__":
+            from _common import batched, space_of
+            function = batched(lambda state: state.dynamics.w, 1, 8, cluster="local")
+            values = function(space_of([[0.1, 0.2], [0.3, 0.4]] * 20))
+            assert list(values) == [0.2, 0.4] * 20
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Error" not in run.stderr
+
+
 def test_a_call_starts_its_cluster_and_stops_it():
     before = set(psutil.Process().children(recursive=True))
     assert np.array_equal(on("local", at), POINTS)

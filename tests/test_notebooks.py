@@ -35,7 +35,7 @@ def pictures(cell):
 def test_there_are_chapters():
     numbers = [int(path.stem[:2]) for path in CHAPTERS]
     assert numbers == list(range(1, len(CHAPTERS) + 1))
-    assert len(CHAPTERS) >= 15
+    assert len(CHAPTERS) >= 16
 
 
 def test_every_code_cell_ran_once_in_order(notebook):
@@ -165,7 +165,7 @@ def test_figures_that_the_book_is_known_for():
     expected |= {"method_ceiling", "gradient_trajectory", "method_ceiling_measured"}
     expected |= {"prior_uniform", "prior_weak", "prior_strong", "bayes_shrinkage"}
     expected |= {"posteriors_compare", "posterior_trusted", "calibration", "posteriors_trusted"}
-    expected |= {"pipeline_overview"}
+    expected |= {"pipeline_overview", "scaling_out"}
     assert expected <= names
 
 

@@ -418,7 +418,7 @@ def test_images_load_and_have_alt_text(site, visits):
 
 
 def test_animations_stop_for_those_who_ask_print_or_prefer_less_motion(site, open_page):
-    name = "chapters/07-cma-es.html"
+    name = "chapters/08-cma-es.html"
     page = open_page(name)
     moving, still = page.locator(".animation .moving"), page.locator(".animation .still")
 
