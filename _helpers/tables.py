@@ -70,12 +70,11 @@ def runs_table():
     for name, (chapter, *_) in results.producers().items():
         attrs = results.read_result(name).attrs
         memory = f"{attrs['peak_memory'] / 1e9:.1f}" if "peak_memory" in attrs else ""
-        size = (results.FOLDER / f"{name}.nc").stat().st_size / 1e3
         link = f"[{int(chapter.stem[:2])}](../chapters/{chapter.name})"
-        rows.append([link, f"`{name}`", *costs(attrs), memory, f"{size:.0f}"])
-    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB", "kB"]
-    caption = "Every stored result. GB: most memory that its process held. kB: size of its file."
-    return markdown(head, rows, "llrrrrr", f"{caption} {{#tbl-runs}}")
+        rows.append([link, f"`{name}`", *costs(attrs), memory])
+    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB"]
+    caption = "Every stored result. GB: most memory that its process held."
+    return markdown(head, rows, "llrrrr", f"{caption} {{#tbl-runs}}")
 
 
 def sums_table():
@@ -113,7 +112,7 @@ def origins():
     return "\n".join(
         [
             f"- Processor: {'; '.join(machines)}",
-            f"- Computed from {dates[0]} to {dates[-1]}",
+            f"- Computed: {' to '.join(sorted({dates[0], dates[-1]}))}",
             f"- Python {', '.join(pythons)}",
             f"- Packages: {', '.join(listed)}",
         ]
