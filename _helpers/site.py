@@ -47,8 +47,9 @@ def reduced_config(config):
     pages = [page for page in config["project"]["render"] if not page.startswith(left_out)]
     website, navbar = config["website"], config["website"]["navbar"]
     links = [item for item in navbar.get("left", []) if not item["href"].startswith("slides/")]
+    project = {"type": "website", "render": pages, "resources": config["project"]["resources"]}
     return {
-        "project": {"type": "website", "render": pages},
+        "project": project,
         "lang": config["lang"],
         "website": website | {"navbar": navbar | {"left": links}},
         "format": {
