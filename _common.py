@@ -169,8 +169,22 @@ def space_of(points, names=("G", "w")):
     return Space(vary(state, **axes), mode="zip")
 
 
+def draw_noise(key):
+    """Standard normal noise of one simulation.
+
+    Parameters
+    ----------
+    key : jax.random.key
+
+    Returns
+    -------
+    array, shape (n_steps, 1, n_regions)
+    """
+    return jax.random.normal(key, (n_steps, 1, n_regions))
+
+
 # Draw the noise of the state's key once, here, and not anew in each simulation.
-state = vary(state, noise=jax.random.normal(state.noise.key, (n_steps, 1, n_regions)))
+state = vary(state, noise=draw_noise(state.noise.key))
 
 # BOLD is linear in S, so the monitor can be applied while the solver runs, as a banded matrix. The
 # first 20 samples are dropped: the haemodynamic response reaches back from them to the transient.
@@ -214,8 +228,7 @@ def mean_observation(state, draws):
     """
 
     def of_draw(draw):
-        noise = jax.random.normal(jax.random.key(draw), (n_steps, 1, n_regions))
-        return observation(vary(state, noise=noise))
+        return observation(vary(state, noise=draw_noise(jax.random.key(draw))))
 
     return jax.lax.map(of_draw, draws).mean(axis=0)
 

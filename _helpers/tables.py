@@ -11,6 +11,7 @@ from _helpers.notebooks import SECONDS
 
 import json
 import re
+from math import isnan, nan
 
 import nbformat
 
@@ -59,7 +60,9 @@ def methods_table():
     caption = (
         "Methods from cheap to expensive: the number of parameters they are good for, as a rule of "
         "thumb, and what their runs in this book took. Losses are under the one draw of the noise "
-        "that they share."
+        "that they share. NUTS and SVI run in coordinates along the valley, whose floor took "
+        "simulations that are not counted. Seconds depend on the processor: [the runs]"
+        "(reference/runs.qmd) say on which it was."
     )
     return markdown(head, rows, "lllrrrr", f"{caption} {{#tbl-methods}}")
 
@@ -69,12 +72,14 @@ def runs_table():
     rows = []
     for name, (chapter, *_) in results.producers().items():
         attrs = results.read_result(name).attrs
-        memory = f"{attrs['peak_memory'] / 1e9:.1f}" if "peak_memory" in attrs else ""
+        memory = attrs.get("peak_memory", nan)
+        memory = "" if isnan(memory) else f"{memory / 1e9:.1f}"
         link = f"[{int(chapter.stem[:2])}](../chapters/{chapter.name})"
-        rows.append([link, f"`{name}`", *costs(attrs), memory])
-    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB"]
+        maker = re.match(r"\w+", attrs["processor"])[0]
+        rows.append([link, f"`{name}`", *costs(attrs), memory, maker])
+    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB", "processor"]
     caption = "Every stored result. GB: most memory that its process held."
-    return markdown(head, rows, "llrrrr", f"{caption} {{#tbl-runs}}")
+    return markdown(head, rows, "llrrrrl", f"{caption} {{#tbl-runs}}")
 
 
 def sums_table():
@@ -94,7 +99,10 @@ def sums_table():
     ]
     rows.append(["**all**", *numbers(everything)])
     head = ["chapter", "simulations", "gradients", "seconds", "page (s)"]
-    caption = "What the results of a chapter cost together, and how long its page takes given them."
+    caption = (
+        "What the results of a chapter cost together, and how long its page takes given them. To "
+        f"recompute the whole book took {(everything[2] + everything[3]) / 60:.0f} minutes."
+    )
     return markdown(head, rows, "lrrrr", f"{caption} {{#tbl-sums}}")
 
 
