@@ -74,12 +74,14 @@ def runs_table():
         attrs = results.read_result(name).attrs
         memory = attrs.get("peak_memory", nan)
         memory = "" if isnan(memory) else f"{memory / 1e9:.1f}"
-        link = f"[{int(chapter.stem[:2])}](../chapters/{chapter.name})"
+        link = f"[`{name}`](../chapters/{chapter.name})"
         maker = re.match(r"\w+", attrs["processor"])[0]
-        rows.append([link, f"`{name}`", *costs(attrs), memory, maker])
-    head = ["chapter", "result", "simulations", "gradients", "seconds", "GB", "processor"]
-    caption = "Every stored result. GB: most memory that its process held."
-    return markdown(head, rows, "llrrrrl", f"{caption} {{#tbl-runs}}")
+        rows.append([link, *costs(attrs), memory, maker])
+    head = ["result", "simulations", "gradients", "seconds", "GB", "processor"]
+    caption = (
+        "Every stored result, in the order of the chapters. GB: most memory that its process held."
+    )
+    return markdown(head, rows, "lrrrrl", f"{caption} {{#tbl-runs}}")
 
 
 def sums_table():
