@@ -77,7 +77,7 @@ def runs_table():
         link = f"[`{name}`](../chapters/{chapter.name})"
         maker = re.match(r"\w+", attrs["processor"])[0]
         rows.append([link, *costs(attrs), memory, maker])
-    head = ["result", "simulations", "gradients", "seconds", "GB", "processor"]
+    head = ["result", "simulations", "gradients", "seconds", "GB", "CPU"]
     caption = (
         "Every stored result, in the order of the chapters. GB: most memory that its process held."
     )
