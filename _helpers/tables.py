@@ -102,8 +102,8 @@ def sums_table():
     rows.append(["**all**", *numbers(everything)])
     head = ["chapter", "simulations", "gradients", "seconds", "page (s)"]
     caption = (
-        "What the results of a chapter cost together, and how long its page takes given them. To "
-        f"recompute the whole book took {(everything[2] + everything[3]) / 60:.0f} minutes."
+        "What the results of a chapter cost together, and how long its page takes given "
+        f"them: {(everything[2] + everything[3]) / 60:.0f} minutes for the book, all added up."
     )
     return markdown(head, rows, "lrrrr", f"{caption} {{#tbl-sums}}")
 
