@@ -349,7 +349,7 @@ def cost_box(result):
     entries = {
         "Simulations": f"{cost['simulations']:,}",
         "Gradients": f"{cost['gradients']:,}",
-        "Seconds": f"{cost['seconds']:.0f}",
+        "Seconds": f"{cost['seconds']:,.0f}",
         "Seed": cost["seed"],
         "Computed on": f"{cost['processor']}; JAX devices: {cost['devices']}",
     }

@@ -274,6 +274,7 @@ def main(names):
         known = ", ".join(sorted(producers()))
         raise SystemExit(f"No chapter computes {', '.join(unknown)}; there are: {known}.")
     wanted = sorted(names or producers())
+    start = time.perf_counter()
     for chapter in sorted({producers()[name][0] for name in wanted}):
         here = [name for name in wanted if producers()[name][0] == chapter]
         print(f"chapters/{chapter.name}: {', '.join(here)} ...", flush=True)
@@ -281,6 +282,7 @@ def main(names):
     for name in wanted:
         attrs = read_result(name).attrs
         print(f"{name}: {attrs['simulations']} simulations, {attrs['seconds']:.1f} s")
+    print(f"All, with the pages around them: {(time.perf_counter() - start) / 60:.0f} minutes.")
     print("Now run: make notebooks tables")
 
 

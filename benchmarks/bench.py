@@ -299,7 +299,7 @@ def times_of_use(project):
     ]
     for target in ("site", "test") if project else ():
         start = time.perf_counter()
-        subprocess.run(["make", target], cwd=HERE.parent, check=True, capture_output=True)
+        subprocess.run(["make", target], cwd=HERE.parent, check=True, stdout=sys.stderr)
         lines.append(f"| `make {target}` | {time.perf_counter() - start:.0f} s |")
     return "\n".join(lines)
 
