@@ -126,7 +126,7 @@ def test_a_cancelled_run_leaves_no_process(tmp_path, how):
     script.write_text(
         textwrap.dedent("""
             from _common import batched, space_of
-            import time, jax, numpy as np
+            import signal, time, jax, numpy as np
 
             def wait(state):
                 def slow(G):
@@ -138,6 +138,8 @@ def test_a_cancelled_run_leaves_no_process(tmp_path, how):
                 return jax.pure_callback(slow, shape, G, vmap_method="sequential")
 
             if __name__ == "__main__":
+                # What a shell starts in the background is deaf to interrupts.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 batched(wait, 1, 1, cluster="local")(space_of(np.ones((20, 2)) / 3))
         """)
     )
