@@ -11,22 +11,22 @@ help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
 
 site: $(VENV)/quarto  ## Render the site and the deck, and print the page to open
-	@$(RUN) -m _helpers.site
+	@$(RUN) -m bnmbook.site
 
 preview: $(VENV)/quarto  ## Serve the site locally and render it again on each change
-	@$(RUN) -m _helpers.site preview
+	@$(RUN) -m bnmbook.site preview
 
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest $(ARGS)
 
 results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan ..."
-	@$(RUN) -m _helpers.results $(NAMES)
+	@$(RUN) -m bnmbook.results $(NAMES)
 
 notebooks: $(VENV)/ready  ## Execute chapters in place, in a fresh kernel: all, or NAMES="02-grid-scan ..."
-	@$(RUN) -m _helpers.notebooks $(NAMES)
+	@$(RUN) -m bnmbook.notebooks $(NAMES)
 
 tables: $(VENV)/ready  ## Write the measured costs into the landing page and the page on the runs
-	@$(RUN) -m _helpers.tables
+	@$(RUN) -m bnmbook.tables
 
 bench: $(VENV)/ready  ## Measure simulations, gradients and batches against the plain formulation and C
 	@$(RUN) benchmarks/bench.py

@@ -3,7 +3,7 @@
 Every chapter imports this page and feeds a different `state` to the same `loss`.
 """
 
-from _helpers.devices import use_devices
+from bnmfit.devices import use_devices
 
 use_devices(8)  # before anything else touches JAX; float64 everywhere
 
@@ -11,8 +11,7 @@ import warnings
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # a plain progress bar will do
 
-from _helpers.batches import batched, batched_rows, descend, with_gradient
-from _helpers.figures import (
+from bnmbook.figures import (
     cost_box,
     draw_brain,
     draw_ellipse,
@@ -25,8 +24,9 @@ from _helpers.figures import (
     show_animation,
     show_table,
 )
-from _helpers.results import load_result, stored_result, with_progress
-from _helpers.simulation import bold_simulator
+from bnmbook.results import load_result, stored_result, with_progress
+from bnmfit.batches import batched, batched_rows, descend, with_gradient
+from bnmfit.simulation import bold_simulator
 
 import equinox as eqx
 import jax

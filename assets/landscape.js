@@ -1,5 +1,5 @@
 // The loss landscape to explore: a point on the map, the slice through it, and overlays to switch on.
-// _helpers/interactive.py puts the data, the empty figure and this file into a notebook's output.
+// bnmbook/interactive.py puts the data, the empty figure and this file into a notebook's output.
 (() => {
   "use strict";
 

@@ -20,7 +20,7 @@ from _common import (
     vary,
     weights,
 )
-from _helpers.results import _processor
+from bnmbook.results import _processor
 
 import argparse
 import ctypes

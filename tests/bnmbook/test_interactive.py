@@ -1,6 +1,6 @@
 """The landscape to explore, as a notebook holds it: complete, small, and nothing undrawable."""
 
-from _helpers.interactive import ASSETS, interactive_landscape
+from bnmbook.interactive import ASSETS, interactive_landscape
 
 import json
 import re
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-CHAPTER = Path(__file__).resolve().parents[1] / "chapters" / "02-grid-scan.ipynb"
+CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "02-grid-scan.ipynb"
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Samplers, guides and grids, on posteriors that are known in closed form."""
 
 import _common  # noqa: F401  (devices and float64 first)
-from _helpers.posteriors import (
+from bnmfit.posteriors import (
     fit_guide,
     prior_shape,
     refined_grid,

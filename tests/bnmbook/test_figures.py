@@ -1,6 +1,6 @@
 """Shared figures: the ellipse is where it should be, and animations hold their last frame."""
 
-from _helpers import figures
+from bnmbook import figures
 
 import matplotlib.pyplot as plt
 import numpy as np

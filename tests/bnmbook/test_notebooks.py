@@ -1,6 +1,6 @@
 """What comparing outputs does not catch: notebooks executed once, in order, clean, and complete."""
 
-from _helpers import results
+from bnmbook import results
 
 import json
 import re
@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 IMAGE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 

@@ -1,6 +1,6 @@
 """Priors, and samples of posteriors in the groups that ArviZ expects."""
 
-from _helpers.batches import batched_rows
+from bnmfit.batches import batched_rows
 
 import warnings
 

@@ -17,8 +17,8 @@ from _common import (
     vary,
     with_gradient,
 )
-from _helpers.batches import StatesFailed
-from _helpers.devices import batch_shape
+from bnmfit.batches import StatesFailed
+from bnmfit.devices import batch_shape
 
 import jax
 import jax.numpy as jnp

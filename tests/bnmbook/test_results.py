@@ -1,8 +1,8 @@
 """Stored results: fresh, stale, missing, unreadable, concurrent, killed."""
 
 import _common
-from _helpers import results
-from _helpers.results import ResultError, load_result, stored_result
+from bnmbook import results
+from bnmbook.results import ResultError, load_result, stored_result
 
 import inspect
 import json
@@ -367,7 +367,7 @@ WRITER = """
     import _common
     import sys, time
     import numpy as np, xarray as xr
-    from _helpers import results
+    from bnmbook import results
     results.probe_losses = lambda: (0.25, 0.26, 0.27)
 
     @results.stored_result("shared")

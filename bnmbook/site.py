@@ -1,7 +1,7 @@
 """Build the site: with Quarto where it works, otherwise reduced, without slides, by smalldocs.
 
-python -m _helpers.site            build into _site/
-python -m _helpers.site preview    build, serve on this machine, rebuild when a source changes
+python -m bnmbook.site            build into _site/
+python -m bnmbook.site preview    build, serve on this machine, rebuild when a source changes
 """
 
 import functools
@@ -60,7 +60,7 @@ def reduced_config(config):
 
 def build_reduced():
     """Build the reduced site in a temporary folder, then put it in place of the old one."""
-    from _helpers.reduced_pages import resolve_page, section_pages
+    from bnmbook.reduced_pages import resolve_page, section_pages
 
     from pybtex.database import parse_file
     from smalldocs.config import BuildError
@@ -116,13 +116,13 @@ def preview_reduced(port=4200):
         if newest_change() > built:
             built = newest_change()
             # In a process of its own, so that a broken page does not end the preview.
-            subprocess.run([sys.executable, "-m", "_helpers.site"], check=False, cwd=ROOT)
+            subprocess.run([sys.executable, "-m", "bnmbook.site"], check=False, cwd=ROOT)
 
 
 def main(command="build"):
     """Build the site, or preview it."""
     if command not in {"build", "preview"}:
-        raise SystemExit(f"Unknown command {command!r}: use `python -m _helpers.site [preview]`.")
+        raise SystemExit(f"Unknown command {command!r}: use `python -m bnmbook.site [preview]`.")
     quarto = find_quarto()
     if quarto and command == "preview":
         raise SystemExit(subprocess.run([quarto, "preview"], check=False, cwd=ROOT).returncode)

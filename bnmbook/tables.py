@@ -1,13 +1,13 @@
 """Tables of measured costs in pages that run no code, written from the stored results.
 
-    python -m _helpers.tables
+    python -m bnmbook.tables
 
 replaces what stands between two `<!-- NAME -->` marks: `methods` on the landing page, `runs` on the
 page on the runs. A test fails when a page and the stored results disagree.
 """
 
-from _helpers import results
-from _helpers.notebooks import SECONDS
+from bnmbook import results
+from bnmbook.notebooks import SECONDS
 
 import json
 import re

@@ -1,6 +1,6 @@
 """Pages that run no code show the numbers of the stored results."""
 
-from _helpers import notebooks, results, tables
+from bnmbook import notebooks, results, tables
 
 import json
 

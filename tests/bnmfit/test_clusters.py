@@ -1,8 +1,8 @@
 """A batch on a Dask cluster: the numbers of this process, whatever happens to the workers."""
 
 from _common import batched, loss, space_of
-from _helpers import clusters
-from _helpers.batches import StatesFailed
+from bnmfit import clusters
+from bnmfit.batches import StatesFailed
 
 import os
 import signal

@@ -1,6 +1,6 @@
 """Evaluate and differentiate for many states at once, with one compiled program for all calls."""
 
-from _helpers.devices import batch_shape
+from bnmfit.devices import batch_shape
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +66,7 @@ def batched(function, n_pmap=None, n_vmap=None, cluster=None):
     """
     n_pmap, n_vmap = n_pmap or batch_shape()[0], n_vmap or batch_shape()[1]
     if cluster is not None:
-        from _helpers.clusters import evaluate_on
+        from bnmfit.clusters import evaluate_on
 
         return lambda space: evaluate_on(cluster, function, space, n_pmap, n_vmap)
     first = None

@@ -4,8 +4,8 @@ The whole module runs once for each way of building, in a copy of the project, s
 stays as it is.
 """
 
-from _helpers.reduced_pages import Page
-from _helpers.site import find_quarto, main
+from bnmbook.reduced_pages import Page
+from bnmbook.site import find_quarto, main
 
 import contextlib
 import functools
@@ -31,7 +31,7 @@ from matplotlib.colors import to_hex
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOT_SOURCES = shutil.ignore_patterns(".*", "_site", "__pycache__", "*.egg-info", "*.nc", "build")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER_OPTIONS = (
@@ -41,7 +41,7 @@ BROWSER_OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
-REDUCED = "import _helpers.site as site; site.find_quarto = lambda: None; site.main()"
+REDUCED = "import bnmbook.site as site; site.find_quarto = lambda: None; site.main()"
 WAIT_MS = 10_000
 LANDSCAPE = "chapters/02-grid-scan.html"
 KEYS = re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text(), re.MULTILINE)
@@ -207,7 +207,7 @@ def site(request, tmp_path_factory):
         pytest.skip("no Quarto on the PATH or in this environment: only the reduced site is tested")
     copy = copy_project(tmp_path_factory.mktemp(request.param) / "book")
     before = files_in(copy)
-    how = ("-m", "_helpers.site") if request.param == "quarto" else ("-c", REDUCED)
+    how = ("-m", "bnmbook.site") if request.param == "quarto" else ("-c", REDUCED)
     done = run_python(copy, *how)
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout + done.stderr

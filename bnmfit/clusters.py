@@ -1,10 +1,10 @@
 """Evaluate a batch on a Dask cluster: worker processes on this machine, or on many."""
 
-from _helpers.devices import use_devices
+from bnmfit.devices import use_devices
 
 use_devices(8)  # a worker comes here first, so before anything touches JAX
 
-from _helpers.batches import StatesFailed, batched
+from bnmfit.batches import StatesFailed, batched
 
 import contextlib
 import functools

@@ -3,7 +3,7 @@
 How long a page took goes into `reference/page_seconds.json`, unless it also computed a result.
 """
 
-from _helpers.results import CHAPTERS, FOLDER, ROOT, execute
+from bnmbook.results import CHAPTERS, FOLDER, ROOT, execute
 
 import json
 import sys

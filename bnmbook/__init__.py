@@ -1,0 +1,1 @@
+"""Make the book: stored results, notebooks, figures, tables and the site."""
