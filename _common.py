@@ -25,7 +25,8 @@ from bnmbook.figures import (
     show_table,
 )
 from bnmbook.results import load_result, stored_result, with_progress
-from bnmfit.batches import batched, batched_rows, descend, with_gradient
+from bnmfit.batches import batched, batched_rows
+from bnmfit.descent import descend, with_gradient
 from bnmfit.simulation import bold_simulator
 
 import equinox as eqx

@@ -1,60 +1,20 @@
 """Evaluate a batch on a Dask cluster: worker processes on this machine, or on many."""
 
-from bnmfit.devices import use_devices
-
-use_devices(8)  # a worker comes here first, so before anything touches JAX
-
-from bnmfit.batches import StatesFailed, batched
+from bnmfit.guard import refuse_unguarded
+from bnmfit.local import Evaluation, StatesFailed
+from bnmfit.workers import Task
 
 import contextlib
-import functools
-import os
 import warnings
 
 import cloudpickle
-import equinox as eqx
+import dask
 import jax
 import numpy as np
+from dask.system import cpu_count
 from distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
-from tvboptim.types import DataAxis, Space
-
-
-@functools.lru_cache(maxsize=2)
-def _unpacked(content):
-    """The fixed part of the states, and what evaluates a batch; a program outlives its call."""
-    function, fixed, n_pmap, n_vmap = cloudpickle.loads(content)
-    return fixed, batched(function, n_pmap, n_vmap)
-
-
-class Task:
-    """A function of a state, and the part of the states that does not vary.
-
-    It travels as bytes. A worker unpacks it once, so that all batches there share one program.
-    """
-
-    def __init__(self, content):
-        self.content = content
-        self.fixed, self.evaluate = _unpacked(content)
-
-    def __reduce__(self):
-        return Task, (self.content,)
-
-    def run(self, axes):
-        """Values of some states, and by position why others have none."""
-        space = Space(eqx.combine(cloudpickle.loads(axes), self.fixed), mode="zip")
-        try:
-            return self.evaluate(space), {}
-        except StatesFailed as failed:
-            return failed.values, failed.reasons
-        except Exception:  # of which state? One by one will tell
-            values, reasons = [None] * space.N, {}
-            for k in range(space.N):
-                try:
-                    values[k] = self.evaluate(space[k : k + 1])[0]
-                except Exception as error:
-                    reasons[k] = f"{type(error).__name__}: {error}"
-            return values, reasons
+from tvboptim.types import DataAxis
 
 
 def evaluate_on(cluster, function, space, n_pmap, n_vmap):
@@ -78,18 +38,20 @@ def evaluate_on(cluster, function, space, n_pmap, n_vmap):
 
     Raises
     ------
+    RuntimeError
+        If a script without a main guard asks for a local cluster.
     StatesFailed
         After all others were evaluated, if a state failed, or took its worker down repeatedly.
     """
     size = min(n_pmap * n_vmap, space.N)
     starts = [*range(0, space.N - size, size), space.N - size]  # the last two may overlap
     states = space[0 : space.N]  # a row each
-    content = cloudpickle.dumps((function, states.static_state, n_pmap, n_vmap))
+    content = cloudpickle.dumps(Evaluation(function, states.static_state, n_pmap, n_vmap))
     values, reasons, done = [None] * space.N, {}, np.zeros(space.N, dtype=bool)
     with _connected(cluster) as client, tqdm(total=space.N, desc="states") as bar:
         with warnings.catch_warnings():  # the content is sent once, but it holds the noise
             warnings.filterwarnings("ignore", message="Sending large graph")
-            task = client.submit(Task, content, pure=False)
+            task = client.submit(Task, jax.device_count(), content, pure=False)
 
         def submit(start):
             return client.submit(Task.run, task, _rows(states, start, size), pure=False)
@@ -125,7 +87,10 @@ def _connected(cluster):
     """Client of a cluster that runs already, or of one that lasts as long as this context."""
     with contextlib.ExitStack() as stack:
         if cluster == "local":
-            workers = {"n_workers": os.cpu_count(), "threads_per_worker": 1}
+            refuse_unguarded()
+            # What a user has set for other clusters must not change this one, nor its processes.
+            stack.enter_context(dask.config.set(dask.config.merge(*dask.config.defaults)))
+            workers = {"n_workers": cpu_count(), "threads_per_worker": 1}
             cluster = stack.enter_context(LocalCluster(**workers, dashboard_address=":0"))
         yield stack.enter_context(Client(cluster))
 

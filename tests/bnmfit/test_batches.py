@@ -17,8 +17,8 @@ from _common import (
     vary,
     with_gradient,
 )
-from bnmfit.batches import StatesFailed
 from bnmfit.devices import batch_shape
+from bnmfit.local import StatesFailed
 
 import jax
 import jax.numpy as jnp

@@ -2,7 +2,8 @@
 
 from _common import batched, loss, space_of
 from bnmfit import clusters
-from bnmfit.batches import StatesFailed
+from bnmfit.guard import refuse_unguarded
+from bnmfit.local import StatesFailed
 
 import os
 import signal
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import psutil
 import pytest
+from dask.system import cpu_count
 from distributed import LocalCluster
 
 POINTS = np.random.default_rng(5).uniform(0.001, 0.7, (19, 2))  # batches of 8 do not divide 19
@@ -146,7 +148,7 @@ def test_a_cancelled_run_leaves_no_process(tmp_path, how):
     run = subprocess.Popen([sys.executable, script], cwd=tmp_path, stderr=subprocess.DEVNULL)
     wait_for((tmp_path / "started").exists)
     processes = psutil.Process(run.pid).children(recursive=True)
-    assert len(processes) >= os.cpu_count()
+    assert len(processes) >= cpu_count()
     run.send_signal(how)
     run.wait(60)
     wait_for(lambda: not any(map(is_alive, processes)))
@@ -161,9 +163,7 @@ def test_workers_need_nothing_but_the_call():
             values = function(space_of([[0.1, 0.2], [0.3, 0.4]] * 20))
             assert list(values) == [0.2, 0.4] * 20
     """
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], check=False, capture_output=True, text=True
-    )
+    run = python("-c", textwrap.dedent(code))
     assert run.returncode == 0, run.stderr
     assert "Error" not in run.stderr
 
@@ -173,6 +173,75 @@ def test_a_call_starts_its_cluster_and_stops_it():
     assert np.array_equal(on("local", at), POINTS)
     after = set(psutil.Process().children(recursive=True))
     assert not [p for p in after - before if "spawn_main" in " ".join(p.cmdline())]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_a_local_cluster_has_a_process_for_each_core_that_it_may_use():
+    code = """
+        import os
+        if __name__ == "__main__":
+            os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])
+            import dask
+            dask.config.set({"distributed.worker.multiprocessing-method": "fork"})
+            from bnmfit.clusters import _connected
+            with _connected("local") as client:
+                print(len(client.scheduler_info()["workers"]))
+            print(dask.config.get("distributed.worker.multiprocessing-method"))
+    """
+    run = python("-c", textwrap.dedent(code))
+    assert run.stdout.split() == ["1", "fork"], run.stderr  # and the user's settings are back
+
+
+@pytest.mark.parametrize(
+    ("start", "is_refused"),
+    [
+        ("run()", True),
+        ("import reader  # which runs", True),
+        ("if True:\n    run()", True),
+        ("if __name__ == '__main__':\n    run()", False),
+        ("def main():\n    run()\n\nif '__main__' == __name__:\n    x = 0\n    main()", False),
+        ("if multiprocessing.parent_process() is None:\n    run()", False),
+    ],
+)
+def test_a_script_without_a_main_guard_is_told_so(tmp_path, start, is_refused):
+    head = "import multiprocessing\nfrom bnmfit.guard import refuse_unguarded as run\n"
+    (tmp_path / "reader.py").write_text("from bnmfit.guard import refuse_unguarded as run\nrun()")
+    script = tmp_path / "fit.py"
+    script.write_text(head + start)
+    run = python(script)
+    assert run.returncode == is_refused, run.stderr
+    if is_refused:
+        error = run.stderr.strip().splitlines()[-1]
+        assert error.startswith("RuntimeError: The processes of a local cluster import fit.py")
+        assert 'under `if __name__ == "__main__":`' in error
+
+
+def test_a_local_cluster_of_an_unguarded_script_starts_nothing(tmp_path):
+    script = tmp_path / "fit.py"
+    script.write_text(
+        "import jax\n"
+        "from bnmfit.batches import batched\n"
+        "from tvboptim.experimental.network_dynamics.core.bunch import Bunch\n"
+        "from tvboptim.types import DataAxis, Space\n"
+        "print('started')\n"
+        "space = Space(Bunch(x=DataAxis([1.0, 2.0])), mode='zip')\n"
+        "batched(lambda state: 2 * state.x, 1, 1, cluster='local')(space)\n"
+    )
+    run = python(script)
+    assert run.stdout.split() == ["started"]
+    assert run.stderr.count("Traceback") == 1
+    assert "it needs a main guard" in run.stderr.strip().splitlines()[-1]
+
+
+def test_what_is_no_script_needs_no_guard(monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/nowhere.py", raising=False)
+    refuse_unguarded()  # as it cannot be read
+    monkeypatch.delattr(sys.modules["__main__"], "__file__")
+    refuse_unguarded()  # as in a notebook
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], check=False, capture_output=True, text=True)
 
 
 def is_alive(process):

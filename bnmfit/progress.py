@@ -1,0 +1,36 @@
+"""Show how far a batch is, from inside the function that it evaluates."""
+
+import jax
+from tqdm import tqdm
+
+
+def with_progress(function, total, description=""):
+    """Show a progress bar that advances each time a batched function has been evaluated.
+
+    Parameters
+    ----------
+    function : callable
+        Function of one state. It stays traceable, and may run under `pmap`, `vmap` and `lax.map`.
+    total : int
+        Number of evaluations to come.
+    description : str
+        Label of the bar.
+
+    Returns
+    -------
+    callable
+        The same function, counting. A run that pads its batch counts the padding, too.
+    """
+    bar = tqdm(total=total, desc=description)
+
+    def count(_):
+        bar.update(min(1, total - bar.n))
+        if bar.n == total:
+            bar.close()
+
+    def counted(state):
+        value = function(state)
+        jax.debug.callback(count, value)
+        return value
+
+    return counted
