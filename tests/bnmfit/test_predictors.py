@@ -1,0 +1,149 @@
+"""Predictions without simulation: the table that a fit has to beat, and small exact cases."""
+
+from bnmfit.predictors import prediction, predictors
+
+import time
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from tvboptim.data import load_functional_connectivity, load_structural_connectivity
+
+NAMES = ["constant", "log weights", "row effects", "rank one"]
+rng = np.random.default_rng(3)
+N = 6
+WEIGHTS = rng.uniform(0, 1, (N, N)) * (rng.uniform(size=(N, N)) < 0.7)
+EFFECTS = rng.uniform(0.1, 0.8, N)
+
+
+def without_diagonal(matrix):
+    return matrix * (1 - np.eye(len(matrix)))
+
+
+def pairs(matrix):
+    return matrix[np.triu_indices_from(matrix, 1)]
+
+
+def random_fc(n):
+    series = rng.standard_normal((100, n)) + rng.standard_normal((100, 1)) * rng.uniform(size=n)
+    return np.corrcoef(series.T)
+
+
+def test_the_table_of_the_running_example():
+    weights, _, labels = load_structural_connectivity("dk_average")
+    found = predictors(weights / weights.max(), load_functional_connectivity("dk_average"))
+    assert list(found.index) == NAMES
+    assert list(found.columns) == ["numbers", "correlation", "rmse"]
+    assert list(found["numbers"]) == [1, 2, len(labels), len(labels)]
+    # The values of the specification; its RMSE is that of the book's loss, over the whole matrix.
+    assert [f"{x:.2f}" for x in found["correlation"]] == ["0.00", "0.45", "0.80", "0.85"]
+    assert [f"{x:.3f}" for x in found["rmse"]] == ["0.154", "0.137", "0.091", "0.080"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fc"),
+    [
+        ("constant", np.full((N, N), 0.3)),
+        ("log weights", 0.5 + 0.04 * np.log((WEIGHTS + WEIGHTS.T) / 2 + 1e-4)),
+        ("row effects", EFFECTS[:, None] + EFFECTS),
+        ("rank one", np.outer(EFFECTS, EFFECTS)),
+        ("rank one", np.outer(EFFECTS - 0.4, EFFECTS - 0.4)),
+    ],
+)
+def test_what_has_the_form_of_a_predictor_is_predicted(name, fc):
+    found = prediction(name, WEIGHTS, fc)
+    assert np.allclose(found, without_diagonal(fc), rtol=0, atol=1e-9)
+    row = predictors(WEIGHTS, fc).loc[name]
+    assert row["rmse"] < 1e-9
+    assert row["correlation"] == pytest.approx(0 if name == "constant" else 1)
+
+
+def test_linear_predictions_are_those_of_least_squares():
+    fc = random_fc(N)
+    log = np.log((WEIGHTS + WEIGHTS.T) / 2 + 1e-4)
+    ones = np.ones(N * (N - 1) // 2)
+    part_of = np.array([pairs(np.eye(N)[k][:, None] + np.eye(N)[k]) for k in range(N)]).T
+    designs = {
+        "constant": ones[:, None],
+        "log weights": np.column_stack([ones, pairs(log)]),
+        "row effects": part_of,
+    }
+    for name, design in designs.items():
+        residual = pairs(prediction(name, WEIGHTS, fc)) - pairs(fc)
+        assert np.allclose(residual @ design, 0, rtol=0, atol=1e-12)
+
+
+def test_no_other_start_gives_a_closer_rank_one():
+    fc = without_diagonal(random_fc(20))
+
+    def misfit(v):
+        difference = without_diagonal(np.outer(v, v)) - fc
+        return np.sum(difference**2) / 4, difference @ v
+
+    starts = rng.normal(0, 0.5, (10, 20))
+    others = [minimize(misfit, v, jac=True, options={"gtol": 1e-9}).fun for v in starts]
+    found = np.sum((prediction("rank one", fc * 0, fc) - fc) ** 2) / 4
+    assert found == pytest.approx(min(others), rel=1e-9)
+
+
+def test_the_columns_say_how_close_a_prediction_is():
+    weights, fc = random_fc(30) ** 2, random_fc(30)
+    for name, row in predictors(weights, fc).iterrows():
+        predicted = prediction(name, weights, fc)
+        assert np.array_equal(predicted, predicted.T)
+        assert not np.diag(predicted).any()
+        rmse = np.sqrt(np.mean((predicted - without_diagonal(fc)) ** 2))
+        assert row["rmse"] == pytest.approx(rmse, rel=1e-12)
+        if name != "constant":
+            correlation = np.corrcoef(pairs(predicted), pairs(fc))[0, 1]
+            assert row["correlation"] == pytest.approx(correlation, rel=1e-12)
+
+
+def test_diagonals_and_directions_do_not_count():
+    fc = random_fc(N)
+    expected = predictors((WEIGHTS + WEIGHTS.T) / 2, without_diagonal(fc))
+    assert np.allclose(predictors(WEIGHTS + 3 * np.eye(N), fc), expected, rtol=1e-12)
+    assert np.allclose(predictors(WEIGHTS.T, fc), expected, rtol=1e-12)
+
+
+def test_weights_that_are_all_the_same_predict_a_constant():
+    fc = random_fc(N)
+    found = predictors(np.ones((N, N)), fc)
+    assert found.loc["log weights", "rmse"] == pytest.approx(found.loc["constant", "rmse"])
+    assert found.loc["log weights", "correlation"] == 0
+
+
+def test_a_rank_one_that_has_no_best_is_close_and_says_so():
+    """One region correlates with two that do not correlate: v = (t, 1/t, 1/t), ever larger t."""
+    fc = np.array([[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+    with pytest.warns(UserWarning, match=r"still moved after 2,000 sweeps"):
+        assert np.allclose(prediction("rank one", fc, fc), fc, rtol=0, atol=0.02)
+
+
+def test_many_regions_take_a_moment():
+    weights, fc = rng.uniform(size=(400, 400)), random_fc(400)
+    start = time.perf_counter()
+    predictors(weights, fc)
+    assert time.perf_counter() - start < 5  # 0.1 to 0.7 s measured, on busy cores
+
+
+@pytest.mark.parametrize(
+    ("weights", "fc", "message"),
+    [
+        (WEIGHTS, np.eye(4), r"weights have the shape \(6, 6\) and the FC \(4, 4\): pass two"),
+        (WEIGHTS[:3], WEIGHTS[:3], r"the FC \(3, 6\): pass two square matrices"),
+        (np.eye(2), np.eye(2), "of the same regions, 3 at least"),
+        (-WEIGHTS, WEIGHTS, "or a weight is negative: pass them as check_connectome"),
+        (WEIGHTS, WEIGHTS * np.nan, "The weights or the FC are not finite"),
+    ],
+)
+def test_bad_matrices_are_refused(weights, fc, message):
+    with pytest.raises(ValueError, match=message):
+        predictors(weights, fc)
+
+
+def test_an_unknown_predictor_is_refused():
+    with pytest.raises(
+        ValueError, match="There is no predictor 'rank two': choose one of constant"
+    ):
+        prediction("rank two", WEIGHTS, WEIGHTS)
