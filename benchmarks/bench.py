@@ -15,12 +15,12 @@ from _common import (
     model,
     n_regions,
     n_steps,
-    simulate_bold,
     state,
+    study,
     vary,
     weights,
 )
-from bnmbook.results import _processor
+from bnmbook.measuring import processor
 
 import argparse
 import ctypes
@@ -57,7 +57,7 @@ IN_C = ("a", "b", "d", "gamma", "tau_s", "w", "J_N", "I_o")
 
 def bold(values):
     """BOLD as the book computes it."""
-    return simulate_bold(vary(state, **values))
+    return study.simulate_bold(vary(state, **values))
 
 
 def fast(values):
@@ -321,7 +321,7 @@ def main():
     in_c = simulation_in_c()
     text = "\n\n".join(
         [
-            f"On {_processor()}, JAX {jax.__version__}, median of {arguments.turns} turns:",
+            f"On {processor()}, JAX {jax.__version__}, median of {arguments.turns} turns:",
             comparison(in_c, arguments.turns),
             "### The floor\n\n" + arithmetic(in_c),
             "### Where the time goes\n\n" + parts(),

@@ -6,8 +6,10 @@ replaces what stands between two `<!-- NAME -->` marks: `methods` on the landing
 page on the runs. A test fails when a page and the stored results disagree.
 """
 
-from bnmbook import results
+from bnmbook.files import read_result
 from bnmbook.notebooks import SECONDS
+from bnmbook.paths import CHAPTERS, RESULTS, ROOT
+from bnmbook.producers import producers
 
 import json
 import re
@@ -45,13 +47,18 @@ METHODS = (  # method, chapter, stored result, scales to, returns
 )
 
 
+def stored(name):
+    """A stored result as it is."""
+    return read_result(RESULTS / f"{name}.nc")
+
+
 def methods_table():
     """Markdown table of the methods, with the cost and the best loss of the stored runs."""
     rows = []
     for method, chapter, name, scale, gives in METHODS:
         row = [f"[{method}](chapters/{chapter}.ipynb)", scale, gives, *[""] * 4]
         if name:
-            result = results.read_result(name)
+            result = stored(name)
             row[3:6] = costs(result.attrs)
             if "loss" in result and name != "sobol_design":
                 row[6] = f"{float(result['loss'].min()):.4f}"
@@ -70,8 +77,8 @@ def methods_table():
 def runs_table():
     """Markdown table of all stored results, in the order of the chapters."""
     rows = []
-    for name, (chapter, *_) in results.producers().items():
-        attrs = results.read_result(name).attrs
+    for name, (chapter, *_) in producers(CHAPTERS).items():
+        attrs = stored(name).attrs
         memory = attrs.get("peak_memory", nan)
         memory = "" if isnan(memory) else f"{memory / 1e9:.1f}"
         link = f"[`{name}`](../chapters/{chapter.name})"
@@ -86,9 +93,9 @@ def runs_table():
 
 def sums_table():
     """Markdown table of what the results of each chapter cost together, and its page."""
-    totals = {chapter: [0, 0, 0.0] for chapter in sorted(results.CHAPTERS.glob("*.ipynb"))}
-    for name, (chapter, *_) in results.producers().items():
-        attrs = results.read_result(name).attrs
+    totals = {chapter: [0, 0, 0.0] for chapter in sorted(CHAPTERS.glob("*.ipynb"))}
+    for name, (chapter, *_) in producers(CHAPTERS).items():
+        attrs = stored(name).attrs
         for i, key in enumerate(("simulations", "gradients", "seconds")):
             totals[chapter][i] += attrs[key]
     page_seconds = json.loads(SECONDS.read_text())
@@ -110,7 +117,7 @@ def sums_table():
 
 def origins():
     """Markdown list of the machines and versions behind the results."""
-    attrs = [results.read_result(name).attrs for name in results.producers()]
+    attrs = [stored(name).attrs for name in producers(CHAPTERS)]
     versions = {}
     for one in attrs:
         for package, version in json.loads(one["versions"]).items():
@@ -177,7 +184,7 @@ def filled(page):
     ValueError
         If a mark does not stand there exactly twice.
     """
-    text = (results.ROOT / page).read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
     for mark, make in BLOCKS[page].items():
         parts = text.split(f"<!-- {mark} -->")
         if len(parts) != 3:
@@ -190,7 +197,7 @@ def main():
     """Write the tables into their pages."""
     for page in BLOCKS:
         text = filled(page)
-        (results.ROOT / page).write_text(text, encoding="utf-8")
+        (ROOT / page).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

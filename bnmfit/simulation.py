@@ -2,9 +2,13 @@
 
 `bold(state)` equals `monitor(model(state))`, less its first samples. It is cheaper because the
 noise is read rather than drawn anew, because BOLD is computed as the weighted sum that it is, and
-because its derivative knows that regions act on each other through the coupling alone.
+because its derivative knows that regions act on each other through the coupling alone. What these
+three rest on is verified when the function is built.
 """
 
+from bnmfit.locality import refuse_other_regions
+
+import math
 from functools import partial
 
 import equinox as eqx
@@ -15,18 +19,24 @@ from jax.ad_checkpoint import checkpoint_name
 from tvboptim.experimental.network_dynamics.core.bunch import Bunch
 from tvboptim.experimental.network_dynamics.coupling.base import InstantaneousCoupling
 from tvboptim.experimental.network_dynamics.result import NativeSolution
-from tvboptim.experimental.network_dynamics.solvers import Heun
+from tvboptim.experimental.network_dynamics.solvers.native import NativeSolver
+from tvboptim.observations.tvb_monitors.bold import HRFBold
 
 
-def bold_simulator(network, monitor, n_steps, dt, skip):
-    """Build `bold(state)`: a Heun integration of `network`, seen through `monitor`.
+def bold_simulator(network, solver, monitor, state, n_steps, dt, skip):
+    """Build `bold(state)`: an integration of `network` by `solver`, seen through `monitor`.
 
     Parameters
     ----------
     network : Network
-        One state variable S, one instantaneous coupling, noise on S, no external input.
+        One state variable S, one instantaneous coupling, noise on S, no external input, and a
+        node model that reads of other regions only what the coupling brings.
+    solver : NativeSolver
+        One that holds the coupling during a step and does not truncate gradients.
     monitor : HRFBold
         Monitor of S, downsampled to `dt`; its kernel is zero at lag zero.
+    state : Bunch
+        A state of the network, around which to verify that regions do not read each other.
     n_steps : int
         Number of time steps, a multiple of the steps in one BOLD period.
     dt : float
@@ -37,7 +47,7 @@ def bold_simulator(network, monitor, n_steps, dt, skip):
     Returns
     -------
     callable
-        Pure function of the `state` from `prepare(network, Heun(), t1=n_steps * dt, dt=dt)` to an
+        Pure function of the `state` from `prepare(network, solver, t1=n_steps * dt, dt=dt)` to an
         array (n_samples - skip, n_regions) in the monitor's units. Differentiable in forward and
         reverse mode with respect to every parameter in `state`. The noise is
         `state._internal.noise_samples` (n_steps, 1, n_regions), or drawn from `state.noise.key`.
@@ -47,10 +57,12 @@ def bold_simulator(network, monitor, n_steps, dt, skip):
     ValueError
         If the network, the monitor, the lengths or the noise are not as described.
     """
+    _refuse_what_it_does_not_cover(network, solver, monitor)
     kernel = _kernel(monitor, n_steps, dt, skip)
     n_lags, n_per_sample = kernel.shape
     n_samples = n_steps // n_per_sample
-    trajectory = _trajectory(network, dt)
+    step, coupled = _step(network, solver, dt)
+    trajectory = _trajectory(step, coupled)
     ((name, coupling),) = network.coupling.items()
     shape = (n_steps, 1, network.graph.n_nodes)
 
@@ -60,12 +72,19 @@ def bold_simulator(network, monitor, n_steps, dt, skip):
     rank = int(np.sum(scale > 1e-14 * scale[0]))
     phases, waves = jnp.asarray(phases[:, :rank] * scale[:rank]), jnp.asarray(waves[:rank])
 
-    def bold(state):
+    def parts(state):
         graph, coupling_parameters = state.graph, state.coupling[name]
         data = coupling.precompute(state._internal.coupling[name], coupling_parameters, graph)
         links = Bunch(coupling=coupling_parameters, data=data, graph=graph)
         noise_parameters = Bunch({key: x for key, x in state.noise.items() if key != "key"})
         own = Bunch(dynamics=state.dynamics, noise=noise_parameters)
+        return own, links, jnp.asarray(state.initial_state.dynamics, float)
+
+    own, links, S_0 = parts(state)
+    refuse_other_regions(step, own, S_0, coupled(links, S_0), jnp.ones(shape[1:]))
+
+    def bold(state):
+        own, links, S_0 = parts(state)
         noise = state._internal.noise_samples
         noise = jax.random.normal(state.noise.key, shape) if noise is None else noise
         if noise.shape != shape:
@@ -79,7 +98,6 @@ def bold_simulator(network, monitor, n_steps, dt, skip):
             S = trajectory(own, links, S_0, noise)
             return S[-1], waves @ S[:, 0]
 
-        S_0 = jnp.asarray(state.initial_state.dynamics, noise.dtype)
         sums = jax.lax.scan(period, S_0, noise.reshape(n_samples, n_per_sample, *shape[1:]))[1]
         lagged = jnp.einsum("lr,krn->lkn", phases, sums)
         convolved = sum(lagged[lag, skip - lag : n_samples - lag] for lag in range(n_lags))
@@ -88,17 +106,32 @@ def bold_simulator(network, monitor, n_steps, dt, skip):
     return bold
 
 
-def _trajectory(network, dt):
-    """Build `trajectory(own, links, S_0 [1, n], noise [t, 1, n]) -> S [t, 1, n]`, without S_0.
+def _refuse_what_it_does_not_cover(network, solver, monitor):
+    couplings = list(network.coupling.values())
+    covered = {
+        "its node model has more than one state variable": network.dynamics.N_STATES == 1,
+        "it has no noise": network.noise is not None,
+        "it has an external input": not network.externals,
+        "it has more than one coupling": len(couplings) == 1,
+        "its coupling has delays": all(isinstance(c, InstantaneousCoupling) for c in couplings),
+        "its solver is not one of tvboptim's own": isinstance(solver, NativeSolver),
+        "its solver computes the coupling anew within a step": not getattr(
+            solver, "recompute_coupling_per_stage", False
+        ),
+        "its solver truncates gradients": getattr(solver, "grad_horizon", None) is None,
+        "its monitor is no HRFBold": isinstance(monitor, HRFBold),
+    }
+    reasons = [reason for reason, holds in covered.items() if not holds]
+    if reasons:
+        raise ValueError(", ".join(reasons))
+
+
+def _step(network, solver, dt):
+    """Build `step(own, S [1, n], c, noise [1, n])` and `coupled(links, S)`, its coupling input c.
 
     `own` holds the parameters that act within a region, `links` those of the coupling.
     """
-    couplings = list(network.coupling.items())
-    if network.dynamics.N_STATES != 1 or network.noise is None or network.externals:
-        raise ValueError("The network needs one state variable, noise on it, no external input.")
-    if len(couplings) != 1 or not isinstance(couplings[0][1], InstantaneousCoupling):
-        raise ValueError("The network needs exactly one coupling, without delays.")
-    name, coupling = couplings[0]
+    ((name, coupling),) = network.coupling.items()
     n_regions = network.graph.n_nodes
     inputs = network.dynamics.COUPLING_INPUTS.items()
     absent = {other: jnp.zeros((size, n_regions)) for other, size in inputs}
@@ -107,13 +140,19 @@ def _trajectory(network, dt):
         return coupling.compute(jnp.nan, S, links.data, Bunch(), links.coupling, links.graph)
 
     def step(own, S, c, noise):
-        # tvboptim holds the coupling c over both stages of a step. Time is NaN, so that a model
+        # tvboptim holds the coupling c over the stages of a step. Time is NaN, so that a model
         # that depended on time would show it.
         def dynamics(t, S, parameters):
             return network.dynamics.dynamics(t, S, parameters, Bunch(absent | {name: c}), Bunch())
 
         increment = network.noise.diffusion(jnp.nan, S, own.noise) * jnp.sqrt(dt) * noise
-        return Heun().step(dynamics, jnp.nan, S, dt, own.dynamics, increment)[0]
+        return solver.step(dynamics, jnp.nan, S, dt, own.dynamics, increment)[0]
+
+    return step, coupled
+
+
+def _trajectory(step, coupled):
+    """Build `trajectory(own, links, S_0 [1, n], noise [t, 1, n]) -> S [t, 1, n]`, without S_0."""
 
     @eqx.filter_custom_jvp
     def trajectory(own, links, S_0, noise):
@@ -164,18 +203,18 @@ def _trajectory(network, dt):
 def _kernel(monitor, n_steps, dt, skip):
     """Weights (n_lags, steps per period) of S in a BOLD sample, `lag` periods before it."""
     n_per_sample = round(monitor.period / dt)
-    if n_per_sample * dt != monitor.period or n_steps % n_per_sample:
+    if not np.isclose(n_per_sample * dt, monitor.period, rtol=1e-12) or n_steps % n_per_sample:
         raise ValueError(
             f"The BOLD period ({monitor.period} ms) must be a whole number of steps of {dt} ms, "
             f"and {n_steps} steps a whole number of periods."
         )
-    n_lags = -round(-monitor.kernel.duration // monitor.period)
+    n_lags = math.ceil(monitor.kernel.duration / monitor.period)
     if not n_lags <= skip + 1 <= n_steps // n_per_sample:
         raise ValueError(
             f"skip is {skip}, but it must be at least {n_lags - 1}, the length of the kernel, and "
             f"leave at least one of {n_steps // n_per_sample} samples."
         )
-    n_taps = round(monitor.kernel.duration / dt)
+    n_taps = math.ceil(monitor.kernel.duration / dt)
     taps = monitor.kernel(jnp.linspace(0.0, monitor.kernel.duration, n_taps), dt)
     # Tap j weighs the step j before the sample; tap 0 is zero.
     taps = jnp.pad(taps[1:], (0, n_lags * n_per_sample - n_taps + 1))
@@ -189,6 +228,6 @@ def _kernel(monitor, n_steps, dt, skip):
     last = jnp.vdot(kernel[::-1].ravel(), S[-taps.size :].ravel())
     if not jnp.allclose(monitor.k_1 * monitor.V_0 * (last - 1.0), expected, rtol=1e-10):
         raise ValueError(
-            "The monitor must be an HRFBold, downsampled to dt, whose kernel is zero at lag 0."
+            "its monitor does not downsample to dt, or its kernel is not zero at lag 0"
         )
     return kernel

@@ -1,10 +1,12 @@
 """Stored results: fresh, stale, missing, unreadable, concurrent, killed."""
 
-import _common
-from bnmbook import results
-from bnmbook.results import ResultError, load_result, stored_result
+import _common  # noqa: F401  (devices and float64 first)
+from bnmbook import measuring, results
+from bnmbook.files import COSTS, ResultError, read_result
+from bnmbook.measuring import measured
+from bnmbook.provenance import provenance
+from bnmbook.results import Store
 
-import inspect
 import json
 import os
 import signal
@@ -12,6 +14,8 @@ import subprocess
 import sys
 import textwrap
 from collections import deque
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -21,12 +25,26 @@ PROBES = (0.25, 0.26, 0.27)
 CALLS = deque()  # no plain list: its content would count as part of the code that uses it
 
 
+class AlwaysTheSame:
+    """A study without a simulation."""
+
+    identity = MappingProxyType({"weights": "some", "target": "another"})
+
+    def probe_losses(self):
+        """Losses that never change."""
+        return PROBES
+
+
+STORE = Store(AlwaysTheSame(), Path("results"), Path("chapters"))
+stored_result = STORE.stored_result
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """An empty folder of results, a model that always gives the same probe losses, no mode."""
-    monkeypatch.setenv("BOOK_RESULTS_FOLDER", str(tmp_path))
+    """An empty folder of results, a study that is always the same, no mode."""
+    monkeypatch.setattr(STORE, "folder", tmp_path)
+    monkeypatch.setattr(STORE, "probe_losses", PROBES, raising=False)
     monkeypatch.setenv("BOOK_RESULTS", "")
-    monkeypatch.setattr(results, "probe_losses", lambda: PROBES)
     CALLS.clear()
     return tmp_path
 
@@ -148,28 +166,28 @@ def test_comments_docstrings_and_layout_do_not_matter(folder):
 
 
 def test_constants_and_helpers_beside_the_function_matter(monkeypatch):
-    before = results.provenance(demo.compute)
+    before = provenance(demo.compute)
     monkeypatch.setitem(demo.compute.__globals__, "dataset", lambda values: None)
-    assert results.provenance(demo.compute) != before
+    assert provenance(demo.compute) != before
 
 
 def test_a_variable_named_as_an_attribute_does_not_matter(monkeypatch):
-    before = results.provenance(demo.compute)
+    before = provenance(demo.compute)
     assert "append" in demo.compute.__code__.co_names  # of CALLS
     monkeypatch.setitem(demo.compute.__globals__, "append", 3)
-    assert results.provenance(demo.compute) == before
+    assert provenance(demo.compute) == before
 
 
 def test_moved_probe_losses_are_stale(folder, monkeypatch):
     demo()
-    monkeypatch.setattr(results, "probe_losses", lambda: (0.25, 0.26, 0.27 + 2e-9))
+    monkeypatch.setattr(STORE, "probe_losses", (0.25, 0.26, 0.27 + 2e-9))
     demo()
     assert list(CALLS) == [3, 3]
 
 
 def test_rounding_of_probe_losses_is_fresh(folder, monkeypatch):
     demo()
-    monkeypatch.setattr(results, "probe_losses", lambda: (0.25, 0.26, 0.27 + 5e-10))
+    monkeypatch.setattr(STORE, "probe_losses", (0.25, 0.26, 0.27 + 5e-10))
     demo()
     assert list(CALLS) == [3]
 
@@ -182,12 +200,22 @@ def test_other_versions_only_warn(folder, monkeypatch):
     assert list(CALLS) == [3]
 
 
-def test_probe_losses_are_those_of_the_model(monkeypatch):
-    monkeypatch.undo()
-    losses = results.probe_losses()
-    for (G, w), value in zip(results.PROBES, losses, strict=True):
-        expected = _common.loss(_common.vary(_common.state, G=G, w=w))
-        assert value == pytest.approx(float(expected), abs=1e-12)
+def test_a_result_of_another_study_is_stale_and_says_what_differs(folder, monkeypatch):
+    demo()
+    monkeypatch.setattr(AlwaysTheSame, "identity", {"weights": "some", "target": "one more"})
+    monkeypatch.setenv("BOOK_RESULTS", "require")
+    with pytest.raises(ResultError, match="'demo' belongs to another study, with other target"):
+        demo()
+    monkeypatch.setenv("BOOK_RESULTS", "")
+    demo()
+    assert list(CALLS) == [3, 3]
+
+
+def test_a_folder_that_cannot_be_written_to_costs_the_file_and_not_the_result(folder, monkeypatch):
+    (folder / "file").touch()
+    monkeypatch.setattr(STORE, "folder", folder / "file")  # nobody can make a folder of it
+    with pytest.warns(UserWarning, match="The result 'demo' was not stored"):
+        assert demo().sizes["G"] == 3
 
 
 def test_require_refuses_missing_and_names_the_command(folder, monkeypatch):
@@ -279,98 +307,23 @@ def test_result_has_to_say_what_it_cost(folder):
         free()
 
 
-def test_unknown_result_is_refused_with_those_there_are():
-    with pytest.raises(
-        ResultError, match=r"computes a result named 'nothing'; there are: .*grid_scan"
-    ):
-        load_result("nothing")
-
-
-def test_load_result_of_another_chapter(monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setenv("BOOK_RESULTS", "require")
-    assert load_result("grid_scan").sizes == {"G": 32, "w": 32}
-
-
-def chapter_with(code, tmp_path, monkeypatch):
-    """Let the book consist of one chapter with this code."""
-    cell = {"cell_type": "code", "source": textwrap.dedent(code)}
-    (tmp_path / "chapters").mkdir(exist_ok=True)
-    (tmp_path / "chapters" / "01-demo.ipynb").write_text(json.dumps({"cells": [cell]}))
-    monkeypatch.setattr(results, "CHAPTERS", tmp_path / "chapters")
-    results.producers.cache_clear()
-
-
-@pytest.fixture
-def small_book(tmp_path_factory, monkeypatch):
-    """A chapter with the code of `demo`, its helper included, and a way to put other code there."""
-    tmp_path = tmp_path_factory.mktemp("book")
-    helper = inspect.getsource(dataset)
-    own = inspect.getsource(demo.compute)
-    chapter_with(helper + own, tmp_path, monkeypatch)
-    yield lambda old, new: chapter_with((helper + own).replace(old, new), tmp_path, monkeypatch)
-    monkeypatch.undo()
-    results.producers.cache_clear()
-
-
-def test_load_result_reads_what_its_chapter_stored(small_book):
-    demo()
-    assert load_result("demo").sizes["G"] == 3
-    assert list(CALLS) == [3]
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("np.arange(n)", "np.arange(n) + 1"),  # the function
-        ("n=3", "n=4"),  # its arguments
-        ("np.linspace(0.1, 0.3", "np.linspace(0.1, 0.4"),  # a helper beside it
-    ],
-)
-def test_load_result_notices_that_the_producing_code_changed(small_book, monkeypatch, old, new):
-    demo()
-    small_book(old, new)
-    monkeypatch.setenv("BOOK_RESULTS", "require")
-    with pytest.raises(ResultError, match="code or the arguments behind 'demo' changed"):
-        load_result("demo")
-
-
-def test_load_result_refuses_a_run_with_other_arguments(small_book, monkeypatch):
-    demo(4)
-    monkeypatch.setenv("BOOK_RESULTS", "require")
-    with pytest.raises(ResultError, match="code or the arguments behind 'demo' changed"):
-        load_result("demo")
-
-
-def test_load_result_notices_other_values_in_common(monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setenv("BOOK_RESULTS", "require")
-    monkeypatch.setitem(_common.bounds, "G", (0.001, 0.8))
-    with pytest.raises(ResultError, match="code or the arguments behind 'grid_scan' changed"):
-        load_result("grid_scan")
-
-
-def test_load_result_runs_the_producing_chapter(small_book, monkeypatch):
-    ran = []
-
-    def execute(chapter, **environment):
-        ran.append(chapter.name)
-        demo()
-
-    monkeypatch.setattr(results, "execute", execute)
-    assert load_result("demo").sizes["G"] == 3
-    assert load_result("demo").sizes["G"] == 3
-    assert ran == ["01-demo.ipynb"]
-
-
 WRITER = """
     import _common
     import sys, time
+    from pathlib import Path
     import numpy as np, xarray as xr
-    from bnmbook import results
-    results.probe_losses = lambda: (0.25, 0.26, 0.27)
+    from bnmbook.files import write_result
+    from bnmbook.results import Store
 
-    @results.stored_result("shared")
+    class AlwaysTheSame:
+        identity = {"weights": "some"}
+        def probe_losses(self):
+            return (0.25, 0.26, 0.27)
+
+    folder = Path(sys.argv[1])
+    store = Store(AlwaysTheSame(), folder, folder)
+
+    @store.stored_result("shared")
     def shared():
         return xr.Dataset(
             {"loss": ("G", np.zeros(200_000))}, {"G": np.arange(200_000.0)},
@@ -379,20 +332,21 @@ WRITER = """
 """
 
 
-def run_script(tmp_path, name, body):
+def run_script(tmp_path, name, body, folder):
     script = tmp_path / f"{name}.py"
     script.write_text(textwrap.dedent(WRITER) + textwrap.dedent(body))
     environment = os.environ | {"TQDM_DISABLE": "1"}
-    return subprocess.Popen([sys.executable, script], env=environment, stdout=subprocess.PIPE)
+    command = [sys.executable, script, folder]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
 
 
 def test_two_processes_storing_at_once_leave_one_good_file(folder, tmp_path_factory):
     scripts = tmp_path_factory.mktemp("scripts")
     body = "import os; os.environ['BOOK_RESULTS'] = 'refresh'\nfor _ in range(5): shared()\n"
-    processes = [run_script(scripts, f"writer{k}", body) for k in range(2)]
+    processes = [run_script(scripts, f"writer{k}", body, folder) for k in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
     assert [path.name for path in folder.iterdir()] == ["shared.nc"]
-    assert results.read_result("shared").sizes["G"] == 200_000
+    assert read_result(folder / "shared.nc").sizes["G"] == 200_000
 
 
 def test_killed_while_writing_leaves_the_old_file(folder, tmp_path_factory):
@@ -405,9 +359,9 @@ def test_killed_while_writing_leaves_the_old_file(folder, tmp_path_factory):
             time.sleep(60)
 
         xr.DataTree.to_netcdf = half_way
-        results._write("demo", xr.Dataset())
+        write_result(folder / "demo.nc", xr.Dataset())
     """
-    process = run_script(tmp_path_factory.mktemp("scripts"), "killed", body)
+    process = run_script(tmp_path_factory.mktemp("scripts"), "killed", body, folder)
     assert process.stdout.readline() == b"writing\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -416,22 +370,22 @@ def test_killed_while_writing_leaves_the_old_file(folder, tmp_path_factory):
     assert list(CALLS) == [3]
 
 
-def test_jax_arrays_are_finished_before_the_clock_stops(folder, monkeypatch):
+def test_jax_arrays_are_finished_before_the_clock_stops(monkeypatch):
     import jax.numpy as jnp
 
     order = []
     monkeypatch.setattr(
-        results.np, "asarray", lambda x, *rest: order.append("finish") or np.array(x)
+        measuring.np, "asarray", lambda x, *rest: order.append("finish") or np.array(x)
     )
-    clock = results.time.perf_counter
-    monkeypatch.setattr(results.time, "perf_counter", lambda: order.append("clock") or clock())
+    clock = measuring.time.perf_counter
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: order.append("clock") or clock())
 
-    attrs = dict.fromkeys(results.COSTS, 0)
+    attrs = dict.fromkeys(COSTS, 0)
 
     def lazy():
         return xr.Dataset({"x": ("a", jnp.ones(3))}, attrs=attrs)
 
-    results._measure("lazy", lazy, (), {}, {})
+    measured("lazy", lazy, (), {})
     assert order[0] == "clock"
     assert set(order[1 : order.index("clock", 1)]) == {"finish"}
 

@@ -1,6 +1,8 @@
 """Pages that run no code show the numbers of the stored results."""
 
-from bnmbook import notebooks, results, tables
+from bnmbook import notebooks, tables
+from bnmbook.paths import CHAPTERS, ROOT
+from bnmbook.producers import producers
 
 import json
 
@@ -10,28 +12,28 @@ import pytest
 
 @pytest.mark.parametrize("page", tables.BLOCKS)
 def test_pages_show_what_is_stored(page):
-    written = (results.ROOT / page).read_text(encoding="utf-8")
+    written = (ROOT / page).read_text(encoding="utf-8")
     assert written == tables.filled(page), "run: make tables"
 
 
 def test_every_result_is_listed_with_its_cost():
     table = tables.runs_table()
-    for name in results.producers():
-        attrs = results.read_result(name).attrs
+    for name in producers(CHAPTERS):
+        attrs = tables.stored(name).attrs
         line = next(line for line in table.splitlines() if f"`{name}`" in line)
         assert f"| {attrs['simulations']:,} | {attrs['gradients']:,} |" in line
 
 
 def test_methods_link_to_the_chapter_that_computes_the_numbers():
     for _, chapter, name, *_ in tables.METHODS:
-        assert (results.CHAPTERS / f"{chapter}.ipynb").exists()
+        assert (CHAPTERS / f"{chapter}.ipynb").exists()
         if name:
-            assert results.producers()[name][0].stem == chapter
+            assert producers(CHAPTERS)[name].chapter.stem == chapter
 
 
 def test_a_page_without_its_marks_is_refused(tmp_path, monkeypatch):
     (tmp_path / "index.qmd").write_text("<!-- methods -->")
-    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
     with pytest.raises(ValueError, match="methods"):
         tables.filled("index.qmd")
 
@@ -42,7 +44,7 @@ def test_a_page_is_timed_unless_it_computes_a_result(tmp_path, monkeypatch, comp
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
     noted = tmp_path / "seconds.json"
     noted.write_text('{"other": 1.0}')
-    for name, value in {"CHAPTERS": tmp_path, "FOLDER": tmp_path, "SECONDS": noted}.items():
+    for name, value in {"CHAPTERS": tmp_path, "RESULTS": tmp_path, "SECONDS": noted}.items():
         monkeypatch.setattr(notebooks, name, value)
     notebooks.main(["page"])
     seconds = json.loads(noted.read_text())

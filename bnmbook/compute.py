@@ -1,0 +1,43 @@
+"""Compute stored results anew, all or the named ones, each in a process of its own.
+
+    python -m bnmbook.compute [NAME ...]
+
+A process of its own keeps the memory that a result reports free of what others held.
+"""
+
+from bnmbook.files import read_result
+from bnmbook.paths import CHAPTERS, RESULTS, ROOT
+from bnmbook.producers import compute, producers
+
+import os
+import subprocess
+import sys
+import time
+
+
+def main(names):
+    """Recompute the named results, or all of them, one after the other."""
+    known = producers(CHAPTERS)
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        listed = ", ".join(sorted(known))
+        raise SystemExit(f"No chapter computes {', '.join(unknown)}; there are: {listed}.")
+    wanted = [name for name in known if not names or name in names]
+    start = time.perf_counter()
+    for name in wanted:
+        print(f"{name}, of chapters/{known[name].chapter.name} ...", flush=True)
+        run = [sys.executable, "-m", "bnmbook.compute", "--here", name]
+        environment = os.environ | {"BOOK_RESULTS": f"refresh:{name}"}
+        if subprocess.run(run, check=False, cwd=ROOT, env=environment).returncode:
+            raise SystemExit(f"{name} could not be computed.")
+        attrs = read_result(RESULTS / f"{name}.nc").attrs
+        print(f"{name}: {attrs['simulations']} simulations, {attrs['seconds']:.1f} s", flush=True)
+    print(f"All: {(time.perf_counter() - start) / 60:.0f} minutes.")
+    print("Now run: make notebooks tables")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--here"]:
+        compute(producers(CHAPTERS)[sys.argv[2]])
+    else:
+        main(sys.argv[1:])
