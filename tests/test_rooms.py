@@ -1,0 +1,55 @@
+"""The arrows point down: what is used outside the book imports nothing of what makes it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FIT, BOOK = (sorted((ROOT / room).rglob("*.py")) for room in ("bnmfit", "bnmbook"))
+MODULES = [*FIT, *BOOK, ROOT / "_common.py"]
+
+
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path):
+    """Modules of this project that a file imports, inside of functions, too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names & {name_of(other) for other in MODULES}
+
+
+@pytest.mark.parametrize("path", FIT, ids=name_of)
+def test_what_one_can_use_elsewhere_imports_nothing_of_the_book(path):
+    assert all(name.startswith("bnmfit") for name in imports_of(path))
+
+
+@pytest.mark.parametrize("path", BOOK, ids=name_of)
+def test_what_makes_the_book_imports_no_page_of_it(path):
+    assert "_common" not in imports_of(path)
+
+
+def test_no_import_runs_in_a_circle():
+    arrows = {name_of(path): imports_of(path) - {name_of(path)} for path in MODULES}
+    below = {name for name, targets in arrows.items() if not targets}
+    while below != set(arrows):
+        free = {name for name, targets in arrows.items() if targets <= below} - below
+        assert free, f"in a circle: {sorted(set(arrows) - below)}"
+        below |= free
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_begins_by_saying_its_job(path):
+    first = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0]
+    assert first.endswith((".", ":"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_module_grows_beyond_one_job(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
