@@ -1,10 +1,17 @@
-"""Shared figures: the ellipse is where it should be, and animations hold their last frame."""
+"""Shared figures: things are where they should be, and animations hold their last frame."""
 
 from bnmbook import figures
+from bnmbook.animations import save_animation
+from bnmbook.brains import Parcellation, draw_brain
+from bnmbook.drawing import draw_ellipse, draw_landscape, draw_posterior
+
+import warnings
 
 import matplotlib.pyplot as plt
+import nibabel
 import numpy as np
 import pytest
+import xarray as xr
 from PIL import Image
 
 
@@ -17,7 +24,7 @@ def axes():
 
 def test_the_ellipse_lies_at_two_standard_deviations(axes):
     mean, covariance = np.array([0.3, 0.5]), np.array([[0.04, -0.018], [-0.018, 0.01]])
-    ellipse = figures.draw_ellipse(axes, mean, covariance)
+    ellipse = draw_ellipse(axes, mean, covariance)
     circle = np.array([[np.cos(t), np.sin(t)] for t in np.linspace(0, 6, 9)])
     points = ellipse.get_patch_transform().transform(circle) - mean
     distance = np.sqrt(np.einsum("ni,ij,nj->n", points, np.linalg.inv(covariance), points))
@@ -34,16 +41,14 @@ def test_the_ellipse_lies_at_two_standard_deviations(axes):
 )
 def test_a_bad_covariance_is_explained(axes, covariance, message):
     with pytest.raises(ValueError, match=message):
-        figures.draw_ellipse(axes, (0, 0), covariance)
+        draw_ellipse(axes, (0, 0), covariance)
 
 
 def test_an_animation_holds_its_last_frame(axes, monkeypatch, tmp_path):
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     monkeypatch.delenv("BOOK_RESULTS", raising=False)
     line = axes.plot([0, 1], [0, 0])[0]
-    figures.save_animation(
-        axes.figure, lambda k: line.set_ydata([0, k]), 3, "line", seconds=0.2, hold=1.5
-    )
+    save_animation(axes.figure, lambda k: line.set_ydata([0, k]), 3, "line", seconds=0.2, hold=1.5)
     with Image.open(tmp_path / "line.gif") as gif:
         durations = []
         for k in range(gif.n_frames):
@@ -54,13 +59,115 @@ def test_an_animation_holds_its_last_frame(axes, monkeypatch, tmp_path):
     assert (tmp_path / "line.png").exists()
 
 
+def test_frames_are_equal_and_figures_whole_whatever_the_style(axes, monkeypatch, tmp_path):
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    monkeypatch.delenv("BOOK_RESULTS", raising=False)
+    axes.set(xlim=(0, 4), ylim=(0, 1))
+
+    def frame(k):
+        axes.axvspan(k, k + 1)
+        axes.text(0, 2 + k, "outside")
+
+    user = {"savefig.bbox": "tight", "savefig.dpi": 50, "savefig.facecolor": "red"}
+    with plt.rc_context(user):
+        save_animation(axes.figure, frame, 3, "spans")
+        figures.save_figure(axes.figure, "whole")
+    with Image.open(tmp_path / "whole.png") as whole:
+        assert whole.size == (600, 400)  # 3 x 2 inches at 200 dpi
+        assert whole.getpixel((0, 0))[:3] == (255, 255, 255)
+    with Image.open(tmp_path / "spans.gif") as gif:
+        assert gif.size == (330, 220)
+        assert gif.n_frames == 3
+
+
+def test_where_nothing_can_be_written_figures_are_shown_and_one_warning_says_so(
+    axes, monkeypatch, tmp_path
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(figures, "FOLDER", tmp_path / "file" / "img")
+    monkeypatch.delenv("BOOK_RESULTS", raising=False)
+    with pytest.warns(UserWarning, match="Figures are shown and not saved: .*img"):
+        figures.save_figure(axes.figure, "first")
+    with warnings.catch_warnings(action="error"):
+        figures.save_figure(axes.figure, "second")
+        save_animation(axes.figure, lambda k: None, 2, "third")
+
+
 def test_checking_runs_write_no_animation(axes, monkeypatch, tmp_path):
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     monkeypatch.setenv("BOOK_RESULTS", "require")
-    figures.save_animation(axes.figure, lambda k: None, 3, "line")
+    save_animation(axes.figure, lambda k: None, 3, "line")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="at least one frame, not 0"):
-        figures.save_animation(axes.figure, lambda k: None, 0, "line")
+        save_animation(axes.figure, lambda k: None, 0, "line")
+
+
+def scan_of(**axes):
+    loss = np.arange(12.0).reshape(3, 4)
+    return xr.Dataset({"loss": (list(axes), loss)}, coords=axes)
+
+
+def test_a_landscape_has_any_two_parameters(axes):
+    scan = scan_of(rho=[1.0, 2.0, 3.0], sigma=[0.1, 0.2, 0.3, 0.4])
+    image = draw_landscape(axes, scan, x="rho", y="sigma", xlabel="Share", label="Misfit")
+    assert np.allclose(image.get_extent(), [0.5, 3.5, 0.05, 0.45])
+    assert np.array_equal(image.get_array(), scan["loss"].T)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Share", "sigma")
+    assert axes.figure.axes[-1].get_ylabel() == "Misfit"
+
+
+def test_a_posterior_lies_on_a_landscape_of_any_two_parameters(axes):
+    scan = scan_of(rho=[1.0, 2.0, 3.0], sigma=[0.1, 0.2, 0.3, 0.4])
+    draws = np.random.default_rng(0).uniform((1, 0.1), (3, 0.4), (50, 2)).T
+    place = axes.figure.add_gridspec(1, 1)[0]
+    ax = draw_posterior(axes.figure, place, scan, *draws, "draws", x="rho", y="sigma")
+    assert np.array_equal(ax.lines[0].get_xydata(), draws.T)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("rho", "sigma")
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "message"),
+    [
+        ({"a": [1.0, 2.0, 3.0], "G": [0.1, 0.2, 0.3, 0.4]}, "over a, G, not G and w"),
+        ({"w": [1.0, 2.0, 4.0], "G": [0.1, 0.2, 0.3, 0.4]}, "values of w at equal distances"),
+    ],
+)
+def test_a_scan_that_is_no_landscape_is_explained(axes, coordinates, message):
+    with pytest.raises(ValueError, match=message):
+        draw_landscape(axes, scan_of(**coordinates))
+
+
+@pytest.fixture
+def parcellation(tmp_path):
+    """Six slices from right to left: regions 1 | 2 2 | 2 4 | 3, the midline in their middle."""
+    volume = np.zeros((6, 3, 3), dtype=np.int16)
+    volume[0], volume[1:4, 1:], volume[3:5, 0], volume[5] = 1, 2, 4, 3
+    volume[1:5, 1, 1] = 5
+    affine = np.diag([-1.0, 1, 1, 1])
+    affine[0, 3] = 2.5
+    nibabel.save(nibabel.Nifti1Image(volume, affine), tmp_path / "regions.nii.gz")
+    (tmp_path / "regions.csv").write_text("label,number\neast,1\nmid,5\nsome,2\nwest,3\nno,9\n")
+    return Parcellation(tmp_path / "regions.nii.gz", tmp_path / "regions.csv")
+
+
+def test_sides_follow_from_the_coordinates_of_the_voxels(axes, parcellation):
+    views = [axes.figure.add_axes([0, 0, 1, 1]) for _ in range(4)]
+    values = {"east": 1.0, "some": 2.0, "west": 3.0, "mid": 5.0}
+    draw_brain(views, values, parcellation)
+    left, _, right_midline, right = (ax.images[0].get_array() for ax in views)
+    assert {*np.unique(left.compressed())} == {3}  # which hides the region behind it
+    assert {*np.unique(right.compressed())} == {1}
+    assert 2 in right_midline  # two thirds of it are there
+    draw_brain(views, {"mid": 5.0}, parcellation)
+    assert all((ax.images[-1].get_array() == 5).sum() == 1 for ax in views)  # it is on both sides
+
+
+@pytest.mark.parametrize(
+    ("label", "message"), [("north", "has no region north: draw_brain"), ("no", "no voxel of")]
+)
+def test_a_parcellation_without_a_region_is_explained(axes, parcellation, label, message):
+    with pytest.raises(ValueError, match=message):
+        draw_brain([axes] * 4, {label: 1.0}, parcellation)
 
 
 def test_the_brain_shows_each_side_its_own_values(axes):
@@ -68,7 +175,7 @@ def test_the_brain_shows_each_side_its_own_values(axes):
     names = ("PCU", "SMG", "FP")
     sides = {f"L.{name}": 1.0 + k for k, name in enumerate(names)}
     sides |= {f"R.{name}": -1.0 - k for k, name in enumerate(names)}
-    figures.draw_brain(views, sides)
+    draw_brain(views, sides)
     outside, midline, midline_right, outside_right = (ax.images[0].get_array() for ax in views)
     assert {*np.unique(outside.compressed())} == {1, 2, 3}
     assert {*np.unique(midline_right.compressed())} == {-1, -2, -3}
@@ -81,5 +188,5 @@ def test_the_brain_shows_each_side_its_own_values(axes):
 
 
 def test_the_brain_explains_an_unknown_region(axes):
-    with pytest.raises(ValueError, match=r"no region L\.NONE"):
-        figures.draw_brain([axes] * 4, {"L.NONE": 1.0})
+    with pytest.raises(ValueError, match=r"aparc.* has no region L\.NONE: draw_brain needs"):
+        draw_brain([axes] * 4, {"L.NONE": 1.0})
