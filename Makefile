@@ -4,11 +4,22 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 QUARTO_VERSION := 1.10.18
 
+# What a user has set for other work changes none of the commands, except how pip reaches an index.
+PIP_REACH := INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY TIMEOUT \
+	DEFAULT_TIMEOUT RETRIES CACHE_DIR NO_CACHE_DIR CONFIG_FILE KEYRING_PROVIDER
+IGNORED := PYTHON% PYTEST% PIP_% RUFF_% MPL% MATPLOTLIB% IPYTHON% JUPYTER% QUARTO_PROFILE
+IGNORED += FORCE_COLOR CLICOLOR_FORCE COLUMNS LINES
+unexport $(filter-out $(PIP_REACH:%=PIP_%) PYTHON PYTHONUTF8,$(filter $(IGNORED),$(.VARIABLES)))
+export PYTHONUTF8 := 1
+# The same for pip's configuration file: packages go into this environment and nowhere else.
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-user --target= --root=/ \
+	--prefix="$(CURDIR)/$(VENV)"
+
 .DEFAULT_GOAL := help
 .PHONY: help site preview test results notebooks tables lint format lock bench clean
 
 help:  ## List the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 site: $(VENV)/quarto  ## Render the site and the deck, and print the page to open
 	@$(RUN) -m bnmbook.site
@@ -20,7 +31,7 @@ test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against thei
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest $(ARGS)
 
 results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan ..."
-	@$(RUN) -m bnmbook.results $(NAMES)
+	@$(RUN) -m bnmbook.compute $(NAMES)
 
 notebooks: $(VENV)/ready  ## Execute chapters in place, in a fresh kernel: all, or NAMES="02-grid-scan ..."
 	@$(RUN) -m bnmbook.notebooks $(NAMES)
@@ -38,7 +49,7 @@ format: $(VENV)/ready  ## Format the code, of notebooks too
 	@$(RUN) -m ruff check --quiet --fix . && $(RUN) -m ruff format --quiet .
 
 lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt
-	@$(RUN) -m pip install --quiet uv
+	@$(PIP) uv
 	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --all-extras --upgrade \
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" \
 		pyproject.toml --output-file requirements.txt
@@ -46,17 +57,18 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt
 clean:  ## Remove the environment and everything that was built
 	@rm -rf $(VENV) _site .quarto .pytest_cache .ruff_cache *.egg-info
 
+# Without isolation, since another pip, which heeds the user's settings, would prepare the build.
 $(VENV)/ready: requirements.txt pyproject.toml
 	@echo "Making the environment in $(VENV) (first use, or its requirements changed) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(PIP) -r requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Quarto is no Python package, but one brings it. Without it the site is built in a reduced form.
 $(VENV)/quarto: $(VENV)/ready
 	@command -v quarto >/dev/null \
-		|| $(RUN) -m pip install --quiet --disable-pip-version-check quarto-cli==$(QUARTO_VERSION) >/dev/null 2>&1 \
+		|| $(PIP) quarto-cli==$(QUARTO_VERSION) >/dev/null 2>&1 \
 		|| true
 	@touch $@
