@@ -9,8 +9,8 @@ from bnmfit.data import (
     check_timing,
 )
 from bnmfit.identity import identity_of
+from bnmfit.networks import choose_simulator, graph_of, refuse_absent, settle
 from bnmfit.predictors import predictors
-from bnmfit.simulation import bold_simulator
 
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,8 +18,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
-from tvboptim.experimental.network_dynamics import Network, prepare
-from tvboptim.experimental.network_dynamics.graph import DenseDelayGraph, DenseGraph
+from tvboptim.experimental.network_dynamics import Network
 from tvboptim.experimental.network_dynamics.solvers import Heun
 from tvboptim.observations.observation import compute_fc, rmse
 from tvboptim.observations.tvb_monitors.bold import FirstOrderVolterraHRFKernel, HRFBold
@@ -140,17 +139,17 @@ class Study:
         bounds = {key: (p.low, p.high) for key, p in free.items() if p.low is not None}
         check_bounds(bounds)
 
-        graph = _graph(connectome, speed)
+        graph = graph_of(connectome, speed)
         network = Network(dynamics=dynamics, coupling=coupling, graph=graph, noise=noise)
         solver = Heun() if solver is None else solver
-        model, state, transient = _settle(network, solver, timing.n_steps * dt, dt)
+        model, state, transient = settle(network, solver, timing.n_steps * dt, dt)
         monitor = HRFBold(
             period=tr, downsample_period=dt, voi=signal, kernel=kernel, history=transient
         )
         parameters = {key: p.where for key, p in free.items()}
         if noise is not None:
             parameters["noise"] = lambda state: state._internal.noise_samples
-        _refuse_absent(parameters, state)
+        refuse_absent(parameters, state)
         n_noise = 0 if noise is None else len(network.noise._state_indices)
         vars(self).update(
             name=name,
@@ -178,7 +177,7 @@ class Study:
         )
         if noise is not None:  # drawn once, here, and not anew in each simulation
             state = self.vary(state, noise=self.draw_noise(state.noise.key))
-        simulator, simulate_bold, why = _simulator(self, state)
+        simulator, simulate_bold, why = choose_simulator(self, state)
         notes = (*connectome.notes, *target.notes, *maps.notes, *timing.notes, *why)
         vars(self).update(
             _state=state, simulator=simulator, simulate_bold=simulate_bold, notes=notes
@@ -366,51 +365,3 @@ class Study:
     def identity(self):
         """What the study was built from, as text by name; see `bnmfit.identity`."""
         return identity_of(self)
-
-
-def _graph(connectome, speed):
-    labels = list(connectome.labels)
-    if speed is None:
-        return DenseGraph(connectome.weights, region_labels=labels)
-    if connectome.lengths is None:
-        raise ValueError("A conduction speed needs tract lengths: pass lengths (mm), too.")
-    if not speed > 0:
-        raise ValueError(f"The conduction speed is {speed} mm/ms, but it has to be positive.")
-    return DenseDelayGraph(connectome.weights, connectome.lengths / speed, region_labels=labels)
-
-
-def _settle(network, solver, duration, dt):
-    """Simulate once, let its end be the history of the network, prepare again."""
-    model, state = prepare(network, solver, t1=duration, dt=dt)
-    transient = jax.jit(model)(state)
-    if not np.isfinite(transient.ys).all():
-        raise ValueError(
-            "The simulation at the start values is not finite: take a smaller step, or start "
-            "values at which the network is stable."
-        )
-    network.update_history(transient)
-    return *prepare(network, solver, t1=duration, dt=dt), transient
-
-
-def _refuse_absent(parameters, state):
-    for name, where in parameters.items():
-        try:
-            where(state)
-        except (AttributeError, KeyError) as error:
-            raise ValueError(f"The state has no place for the parameter {name}: {error}.") from None
-
-
-def _simulator(study, state):
-    """Choose the fast simulator where it covers the study, and tvboptim's own elsewhere."""
-    model, monitor, skip = study.model, study.monitor, study.skip
-    try:
-        fast = bold_simulator(
-            study.network, study.solver, monitor, state, study.n_steps, study.dt, skip
-        )
-    except ValueError as error:
-        why = (
-            f"The fast simulator does not cover this study ({error}): tvboptim's own is used, with "
-            "the same numbers and plain derivatives, at several times the price."
-        )
-        return "tvboptim", lambda state: monitor(model(state)).ys[skip:, 0], (why,)
-    return "fast", fast, ()
