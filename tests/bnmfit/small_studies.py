@@ -2,6 +2,8 @@
 
 from bnmfit.study import Free, Study
 
+from functools import cache
+
 import numpy as np
 from tvboptim.experimental.network_dynamics.coupling import (
     DelayedLinearCoupling,
@@ -51,10 +53,16 @@ def wong_wang(n_regions=20, **changes):
             "sigma": Free(lambda state: state.noise.sigma, 0.001, 0.01),
         },
         "dt": 4.0,
-        "duration": 40_000.0,
+        "duration": 30_000.0,
         "tr": 1000.0,
     }
     return Study(**(given | changes))
+
+
+@cache
+def example():
+    """The study of `wong_wang` without changes, built once for all tests that only read it."""
+    return wong_wang()
 
 
 def _coupled(name):
