@@ -198,7 +198,8 @@ def resolve_page(path, bibliography, elsewhere):
         page.cell(cell)
     line = (
         f'<p class="chapter-line"><span>Chapter {int(path.name.split("-")[0])}</span> '
-        f'<a href="{path.name}" download>Download this notebook</a></p>'
+        f'<a href="{path.name}" download>Download this notebook</a> '
+        '<a href="../brain-network-inference.zip" download>and the book that it needs</a></p>'
     )
     cells.insert(1, {"cell_type": "markdown", "metadata": {}, "source": line})
     cells.append({"cell_type": "markdown", "metadata": {}, "source": page.references()})

@@ -33,10 +33,11 @@ local function link_sections(doc, sections)
   })
 end
 
--- A line under the title of a chapter: its number, and a link to download its notebook.
+-- A line under the title of a chapter: its number, and links to download its notebook and the book.
 -- Without `data-noresolveinput` Quarto would point the link at the HTML page.
 local line = [[<p class="chapter-line"><span>Chapter %d</span> ]]
-  .. [[<a href="%s" download data-noresolveinput="true">Download this notebook</a></p>]]
+  .. [[<a href="%s" download data-noresolveinput="true">Download this notebook</a> ]]
+  .. [[<a href="../brain-network-inference.zip" download>and the book that it needs</a></p>]]
 
 function Pandoc(doc)
   local folder = pandoc.path.directory(quarto.doc.input_file)
