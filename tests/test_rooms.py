@@ -8,6 +8,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FIT, BOOK = (sorted((ROOT / room).rglob("*.py")) for room in ("bnmfit", "bnmbook"))
 MODULES = [*FIT, *BOOK, ROOT / "_common.py"]
+# From the top: a module imports from its own row or from those below it.
+ROWS = """
+_common
+bnmbook: site preview reduced_site reduced_pages bundle tables notebooks compute kernels
+bnmbook: results producers provenance measuring files
+bnmbook: animations brains checks displays drawing figures interactive style
+bnmbook: paths
+bnmfit: calibration descent posteriors valley
+bnmfit: batches clusters workers local guard devices progress
+bnmfit: study networks simulation locality identity predictors
+bnmfit: data matrices timing reading regions
+"""
+
+
+def rows():
+    """Names of the modules in each row."""
+    for row in ROWS.strip().splitlines():
+        room, _, names = row.partition(": ")
+        yield [f"{room}.{name}" for name in names.split()] or [room]
 
 
 def name_of(path):
@@ -33,6 +52,14 @@ def test_what_one_can_use_elsewhere_imports_nothing_of_the_book(path):
 @pytest.mark.parametrize("path", BOOK, ids=name_of)
 def test_what_makes_the_book_imports_no_page_of_it(path):
     assert "_common" not in imports_of(path)
+
+
+def test_imports_point_to_the_same_row_or_below():
+    row = {name: k for k, names in enumerate(rows()) for name in names}
+    assert set(row) == {name_of(path) for path in MODULES} - {"bnmfit", "bnmbook"}
+    for path in MODULES:
+        for target in imports_of(path) & set(row):
+            assert row[target] >= row[name_of(path)], f"{name_of(path)} imports {target}"
 
 
 def test_no_import_runs_in_a_circle():
