@@ -28,7 +28,7 @@ preview: $(VENV)/quarto  ## Serve the site locally and render it again on each c
 	@$(RUN) -m bnmbook.site preview
 
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
-	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest $(ARGS)
+	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
 results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan ..."
 	@$(RUN) -m bnmbook.compute $(NAMES)
@@ -43,10 +43,10 @@ bench: $(VENV)/ready  ## Measure simulations, gradients and batches against the 
 	@$(RUN) benchmarks/bench.py
 
 lint: $(VENV)/ready  ## Check style and formatting, of notebooks too
-	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --quiet --check .
+	@$(RUN) -m ruff check --no-cache --quiet . && $(RUN) -m ruff format --no-cache --quiet --check .
 
 format: $(VENV)/ready  ## Format the code, of notebooks too
-	@$(RUN) -m ruff check --quiet --fix . && $(RUN) -m ruff format --quiet .
+	@$(RUN) -m ruff check --no-cache --quiet --fix . && $(RUN) -m ruff format --no-cache --quiet .
 
 lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt
 	@$(PIP) uv
