@@ -1,6 +1,6 @@
 """Save figures under the names that the deck uses."""
 
-from bnmbook.paths import FIGURES
+from bnmbook.paths import CHAPTERS, FIGURES
 from bnmbook.style import for_saving
 
 import functools
@@ -14,8 +14,8 @@ FOLDER = FIGURES
 def save_figure(figure, name):
     """Save a figure as `img/section-4/NAME.png` at 200 dpi.
 
-    Runs that only check (BOOK_RESULTS=require) leave the files alone. Where the folder cannot be
-    written, a warning says so once, and figures are shown only.
+    Runs that only check (BOOK_RESULTS=require) leave the files alone, and so do those of a package
+    without its book. Where the folder cannot be written, a warning says so once.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def save_figure(figure, name):
 
 
 def is_kept():
-    """Whether figures are saved: not by runs that only check."""
-    return os.environ.get("BOOK_RESULTS") != "require"
+    """Whether figures are saved: not by runs that only check, nor where there is no book."""
+    return CHAPTERS.is_dir() and os.environ.get("BOOK_RESULTS") != "require"
 
 
 def keep_file(name, content):

@@ -53,7 +53,8 @@ def execute(chapter, **environment):
             record_timing=False,
             resources={"metadata": {"path": str(chapter.parent)}},
         )
-        client.execute(env=clean_environment(**environment), cleanup_kc=True)
+        quiet = {"TQDM_DISABLE": "1"}  # a page shows no progress
+        client.execute(env=clean_environment(**quiet | environment), cleanup_kc=True)
     return notebook
 
 
@@ -107,7 +108,6 @@ def _settings():
         "PYTHONUTF8": "1",
         "LC_ALL": "C",
         "TZ": "UTC",
-        "TQDM_DISABLE": "1",
     }
     # The first process lists the fonts, and says so on the page if that takes long.
     fonts = [sys.executable, "-c", "import matplotlib.font_manager"]

@@ -22,6 +22,14 @@ def axes():
     plt.close(figure)
 
 
+def test_without_its_book_the_package_saves_nothing(axes, monkeypatch, tmp_path):
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    monkeypatch.setattr(figures, "CHAPTERS", tmp_path / "chapters")
+    monkeypatch.delenv("BOOK_RESULTS", raising=False)
+    figures.save_figure(axes.figure, "first")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_ellipse_lies_at_two_standard_deviations(axes):
     mean, covariance = np.array([0.3, 0.5]), np.array([[0.04, -0.018], [-0.018, 0.01]])
     ellipse = draw_ellipse(axes, mean, covariance)
