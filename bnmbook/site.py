@@ -8,6 +8,7 @@ from bnmbook.paths import ROOT
 from bnmbook.preview import preview
 from bnmbook.reduced_site import SITE, build_reduced
 
+import locale
 import os
 import shutil
 import subprocess
@@ -26,17 +27,44 @@ def find_quarto():
     return None
 
 
+def run_quarto(quarto, command):
+    """Run a command of Quarto on the book, whatever language and profile the user has set.
+
+    Parameters
+    ----------
+    quarto : path
+    command : str
+        `render` or `preview`.
+
+    Returns
+    -------
+    int
+        Its exit status.
+    """
+    environment = {key: value for key, value in os.environ.items() if key != "QUARTO_PROFILE"}
+    before = locale.setlocale(locale.LC_CTYPE)
+    for name in ("C.UTF-8", "en_US.UTF-8"):  # pandoc encodes the names of files as the locale says
+        try:
+            locale.setlocale(locale.LC_CTYPE, name)
+        except locale.Error:
+            continue
+        environment["LC_ALL"] = name
+        break
+    locale.setlocale(locale.LC_CTYPE, before)
+    return subprocess.run([quarto, command], check=False, cwd=ROOT, env=environment).returncode
+
+
 def main(command="build"):
     """Build the site, or preview it."""
     if command not in {"build", "preview"}:
         raise SystemExit(f"Unknown command {command!r}: use `python -m bnmbook.site [preview]`.")
     quarto = find_quarto()
     if quarto and command == "preview":
-        raise SystemExit(subprocess.run([quarto, "preview"], check=False, cwd=ROOT).returncode)
+        raise SystemExit(run_quarto(quarto, "preview"))
     if quarto:
-        done = subprocess.run([quarto, "render"], check=False, cwd=ROOT)
-        if done.returncode:
-            raise SystemExit(done.returncode)
+        status = run_quarto(quarto, "render")
+        if status:
+            raise SystemExit(status)
     else:
         print("Quarto was not found: building the reduced site with smalldocs, without slides.")
         try:

@@ -3,6 +3,7 @@
 from bnmbook import notebooks
 from bnmbook.kernels import clean_environment, clean_processes
 from bnmbook.preview import serve
+from bnmbook.site import run_quarto
 
 import ast
 import json
@@ -249,6 +250,18 @@ def test_pages_are_read_in_their_encoding_whatever_the_locale():
         PYTHONCOERCECLOCALE="0",
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_quarto_can_encode_every_name_and_has_no_profile(tmp_path, monkeypatch, capfd):
+    quarto = tmp_path / "quarto"
+    quarto.write_text('#!/bin/sh\necho "$1 $LC_ALL $QUARTO_PROFILE"\nexit 3\n', encoding="utf-8")
+    quarto.chmod(0o755)
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("QUARTO_PROFILE", "mine")
+    assert run_quarto(quarto, "render") == 3
+    command, locale = capfd.readouterr().out.split()
+    assert command == "render"
+    assert locale.endswith("UTF-8")
 
 
 def test_a_busy_port_leads_to_the_next(tmp_path):
