@@ -20,6 +20,7 @@ from _common import (
     vary,
     weights,
 )
+from bnmbook.checks import check
 from bnmbook.measuring import processor
 
 import argparse
@@ -125,7 +126,7 @@ def nuts_iteration(loss_of):
 
     def iterate():
         after = step(start)
-        assert int(after.num_steps) == 7
+        check("an iteration takes seven gradients", int(after.num_steps) == 7)
         return after.z
 
     return iterate

@@ -6,10 +6,10 @@ A process of its own keeps the memory that a result reports free of what others 
 """
 
 from bnmbook.files import read_result
+from bnmbook.kernels import clean_environment
 from bnmbook.paths import CHAPTERS, RESULTS, ROOT
 from bnmbook.producers import compute, producers
 
-import os
 import subprocess
 import sys
 import time
@@ -27,7 +27,7 @@ def main(names):
     for name in wanted:
         print(f"{name}, of chapters/{known[name].chapter.name} ...", flush=True)
         run = [sys.executable, "-m", "bnmbook.compute", "--here", name]
-        environment = os.environ | {"BOOK_RESULTS": f"refresh:{name}"}
+        environment = clean_environment(BOOK_RESULTS=f"refresh:{name}", TQDM_DISABLE="")
         if subprocess.run(run, check=False, cwd=ROOT, env=environment).returncode:
             raise SystemExit(f"{name} could not be computed.")
         attrs = read_result(RESULTS / f"{name}.nc").attrs

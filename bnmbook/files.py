@@ -61,16 +61,11 @@ def write_result(path, dataset):
     bool
         Whether it was written.
     """
+    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp"
-        )
-    except OSError as error:
-        warnings.warn(f"The result '{path.stem}' was not stored: {error.strerror}.", stacklevel=3)
-        return
-    os.close(handle)
-    try:
+        handle, temporary = tempfile.mkstemp(".tmp", f".{path.stem}-", path.parent)
+        os.close(handle)
         tree = dataset if isinstance(dataset, xr.DataTree) else xr.DataTree(dataset)
         encoding = {
             node.path: {key: {"zlib": True} for key in node.data_vars if node[key].ndim}
@@ -79,6 +74,11 @@ def write_result(path, dataset):
         tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+    except OSError as error:
+        why = error.strerror or error
+        warnings.warn(f"The result '{path.stem}' was not stored: {why}.", stacklevel=3)
+        return False
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
     return True

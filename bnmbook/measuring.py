@@ -67,7 +67,7 @@ def measured(name, function, args, kwargs):
 def processor():
     """Model and number of cores of this machine's processor, as text."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{(models or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores"
 

@@ -98,7 +98,7 @@ def sums_table():
         attrs = stored(name).attrs
         for i, key in enumerate(("simulations", "gradients", "seconds")):
             totals[chapter][i] += attrs[key]
-    page_seconds = json.loads(SECONDS.read_text())
+    page_seconds = json.loads(SECONDS.read_text(encoding="utf-8"))
     for chapter, total in totals.items():
         total.append(page_seconds[chapter.stem])
     everything = [sum(column) for column in zip(*totals.values(), strict=True)]
