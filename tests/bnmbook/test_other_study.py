@@ -31,7 +31,7 @@ BUDGETS = {  # defaults of functions in chapters
     "grid_scan": {"n_grid": 16},
     "valley_floor": {"n_draws": 8},
     "random_search": {"n_samples": 60},
-    "random_pool": {"n_samples": 256},
+    "random_pool": {"n_samples": 400},
     "sobol_design": {"n_base": 32},
     "cma_es_repeats": {"n_runs": 2},
     "gradient_check": {},

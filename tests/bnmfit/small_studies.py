@@ -26,9 +26,9 @@ def brain(n_regions, seed=0):
     rng = np.random.default_rng([seed, n_regions])
     places = rng.uniform(-70, 70, (n_regions, 3))
     lengths = np.linalg.norm(places[:, None] - places, axis=-1)
-    weights = np.exp(-lengths / 30) * rng.lognormal(0, 1, lengths.shape)
+    weights = np.exp(-lengths / 60) * rng.lognormal(0, 1, lengths.shape)
     weights = np.triu(weights, 1) + np.triu(weights, 1).T
-    mixing = np.eye(n_regions) + weights / weights.max() / 2
+    mixing = np.eye(n_regions) + weights / weights.max()
     series = rng.standard_normal((300, n_regions)) @ mixing + rng.standard_normal((300, 1)) / 2
     fc = np.corrcoef(series.T)
     np.fill_diagonal(fc, 0)
