@@ -22,6 +22,7 @@ CONTENTS, LOW_CONTRAST, SLIDE, WATCH_SHIFT = (
     for name in ("contents", "low_contrast", "slide", "watch_shift")
 )
 AHEAD = 6  # pages that load while one is looked at: most of loading is waiting
+HREFS = "links => links.map(link => link.href)"
 PHONE = {"width": 390, "height": 800}
 DESK = {"width": 1280, "height": 720}
 
@@ -96,6 +97,8 @@ def appearance(page, dark):
             "all => all.map(e => [e.innerText, ...[...e.querySelectorAll('a')]"
             ".map(link => [link.href, link.getAttribute('download')])])"
         ),
+        "next": page.locator(".nav-page-next a:visible").evaluate_all(HREFS),
+        "previous": page.locator(".nav-page-previous a:visible").evaluate_all(HREFS),
     }
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
     return found | {

@@ -1,12 +1,13 @@
 """From page to page: search, next and previous, the notebook, an address that does not exist."""
 
 import io
+import itertools
 import json
 import zipfile
 
 import pytest
 
-from .browsing import WAIT_MS
+from .browsing import HREFS, WAIT_MS
 from .building import ROOT, InFolder, served
 
 
@@ -18,18 +19,20 @@ def test_search_finds_a_chapter(site, open_page):
     page.keyboard.type(max(title.split(), key=len))
     hits = page.locator(".aa-Panel a, a.search-result")
     hits.first.wait_for()
-    links = hits.evaluate_all("links => links.map(link => link.href)")
+    links = hits.evaluate_all(HREFS)
     assert any(target in link for link in links), links
 
 
-def test_next_and_previous_walk_through_the_chapters(site, open_page):
-    page = open_page(site.chapters()[0])
-    for name in site.chapters()[1:]:
-        page.locator(".nav-page-next a").click()
-        page.wait_for_url(f"{site.url}/{name}", wait_until="domcontentloaded")
-    for name in reversed(site.chapters()[:-1]):
-        page.locator(".nav-page-previous a").click()
-        page.wait_for_url(f"{site.url}/{name}", wait_until="domcontentloaded")
+def test_next_and_previous_walk_through_the_chapters(site, open_page, on_desk):
+    chapters, looks = site.chapters(), on_desk("light")
+    for here, there in itertools.pairwise(chapters):
+        assert looks[here]["next"] == [f"{site.url}/{there}"]
+        assert looks[there]["previous"] == [f"{site.url}/{here}"]
+    page = open_page(chapters[0])
+    page.locator(".nav-page-next a").click()
+    page.wait_for_url(f"{site.url}/{chapters[1]}")
+    page.locator(".nav-page-previous a").click()
+    page.wait_for_url(f"{site.url}/{chapters[0]}")
 
 
 def test_every_chapter_offers_its_notebook_and_the_book_that_it_needs(site, browser, on_desk):
@@ -66,7 +69,7 @@ def test_a_missing_address_leads_back_into_the_book(site, browser):
             assert "does not exist" in page.locator("h1").inner_text()
             navbar = page.locator("#quarto-header .navbar")
             assert navbar.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(0, 32, 77)"
-            links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+            links = page.locator("a[href]").evaluate_all(HREFS)
             inside = [link.removeprefix(f"{url}/some/folder/") for link in links]
             assert "reference/glossary.html" in inside
             files = {link.partition("#")[0] or "index.html" for link in inside if ":" not in link}
