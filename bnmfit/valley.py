@@ -58,8 +58,9 @@ class Valley(NamedTuple):
         return np.stack([self.G_at(w), w], axis=-1)
 
     def along_box(self, *fractions):
-        """Values of w at fractions of the way through its bounds, with two digits, inside them."""
-        low, high = self.low[1], self.high[1]
+        """Values of w at fractions of the way along the floor inside the box, with two digits."""
+        ends = (np.array([self.high[0], self.low[0]]) - self.intercept) / self.slope
+        low, high = max(self.low[1], ends[0]), min(self.high[1], ends[1])
         return np.clip(np.round(low + (high - low) * np.array(fractions), 2), low, high)
 
     @property
@@ -118,8 +119,9 @@ def predicted_floor(weights, low, high, n_w=8):
         If the prediction is outside the box for every w.
     """
     eigenvalue = leading_eigenvalue(weights)
-    first = max(low[1], LEVEL - eigenvalue * high[0])
-    last = min(high[1], LEVEL - eigenvalue * low[0])
+    margin = 0.1 * (high[0] - low[0])  # the floor may lie beside the prediction
+    first = max(low[1], LEVEL - eigenvalue * (high[0] - margin))
+    last = min(high[1], LEVEL - eigenvalue * (low[0] + margin))
     if not first < last:
         raise ValueError(
             f"With a leading eigenvalue of {eigenvalue:.2f} the valley is expected near G = "
