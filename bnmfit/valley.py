@@ -49,8 +49,8 @@ class Valley(NamedTuple):
         return G - self.intercept - self.slope * w
 
     def width_at(self, w):
-        """Half-width of the valley in G, for each w."""
-        return jnp.maximum(self.width + self.taper * w, 0.1 * self.width)
+        """Half-width of the valley in G for each w, with one digit where it is widest."""
+        return jnp.maximum(self.unit + self.taper * w, 0.1 * self.unit)
 
     def on_floor(self, w):
         """Points (G, w) on the floor, shape (n, 2)."""
