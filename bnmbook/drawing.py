@@ -151,6 +151,8 @@ def draw_contours(ax, x, y):
     x, y : array, shape (n,)
     """
     draws = np.array([x, y])
+    if np.linalg.matrix_rank(np.cov(draws)) < 2:
+        return  # a chain that did not move, or only along a line, encloses nothing
     density = gaussian_kde(draws)
     levels = np.quantile(density(draws), [0.06, 0.5])
     margin = 0.3 * np.ptp(draws, axis=1)

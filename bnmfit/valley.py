@@ -49,7 +49,11 @@ class Valley(NamedTuple):
         return G - self.intercept - self.slope * w
 
     def width_at(self, w):
-        """Half-width of the valley in G for each w, with one digit where it is widest."""
+        """Half-width of the valley in G, for each w."""
+        return jnp.maximum(self.width + self.taper * w, 0.1 * self.width)
+
+    def scale_at(self, w):
+        """Scale of a coordinate across the valley: its half-width, from one digit at w = 0 on."""
         return jnp.maximum(self.unit + self.taper * w, 0.1 * self.unit)
 
     def on_floor(self, w):

@@ -43,7 +43,7 @@ BUDGETS = {  # defaults of functions in chapters
     "log_density_cost": {"n_repeats": 1},
     "fc_variability": {"n_draws": 60},
     "calibration_bank": {"n_data": 128, "n_draws": 4},
-    "noise_aware_nuts": {"n_warmup": 2, "n_draws": 8},
+    "noise_aware_nuts": {"n_warmup": 2, "n_draws": 12},
     "fitted": {"n_steps": 40},
     "posterior_predictive": {"n_draws": 40},
 }

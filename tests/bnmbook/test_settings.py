@@ -306,7 +306,8 @@ def test_help_needs_no_tools_but_those_of_posix(tmp_path):
     for tool in ("grep", "sed", "expand"):
         (tmp_path / tool).write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
         (tmp_path / tool).chmod(0o755)
-    done = run("make", PATH=f"{tmp_path}:{os.environ['PATH']}", POSIXLY_CORRECT="1", LC_ALL="C")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = run("make", PATH=path, POSIXLY_CORRECT="1", LC_ALL="C", MAKELEVEL="0", MAKEFLAGS="")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "make help         List the commands"

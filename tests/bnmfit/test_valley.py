@@ -86,7 +86,9 @@ def test_coordinates_go_back_and_forth():
     assert VALLEY.along_box(0, 1).tolist() == [0.001, 0.7]
     leaving = VALLEY._replace(intercept=0.9)  # the floor enters the box at w = 0.54
     assert (leaving.G_at(leaving.along_box(0, 0.5, 1)) < 0.7 + 1e-9).all()
-    assert (np.asarray(VALLEY.width_at(np.linspace(0, 5, 9))) > 0).all()
+    for across in (VALLEY.width_at, VALLEY.scale_at):
+        assert (np.asarray(across(np.linspace(0, 5, 9))) > 0).all()
+    assert float(VALLEY.scale_at(0.5)) == pytest.approx(0.004)
 
 
 def test_the_floor_is_predicted_from_the_connectome():
