@@ -32,6 +32,7 @@ def refuse_other_regions(step, own, S_0, c_0, noise_0):
     leaves, tree = jax.tree.flatten(own)
     numeric = [k for k, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), float)]
 
+    @jax.jit  # one program for all calls, so that equal inputs give equal numbers
     def from_rows(rows):
         spread, (S, c, noise) = rows[:-1], rows[-1]
         filled = list(leaves)
@@ -45,6 +46,10 @@ def refuse_other_regions(step, own, S_0, c_0, noise_0):
         change = jax.jvp(from_rows, (rows,), (tangent,))[1]
         return jnp.where(one, 0, change)
 
+    @jax.jit
+    def all_derivatives(rows):
+        return jax.lax.map(partial(derivative_of_others, rows), jnp.arange(n_regions))
+
     def with_first_at(x, rows):
         S, *others = rows[-1]
         return from_rows([*rows[:-1], (S.at[:, 0].set(x), *others)])
@@ -56,7 +61,7 @@ def refuse_other_regions(step, own, S_0, c_0, noise_0):
         after = from_rows(rows)
         if not jnp.isfinite(after).all():
             raise ValueError("a step of the network is not finite, as one that reads the time is")
-        derivatives = jax.lax.map(partial(derivative_of_others, rows), jnp.arange(n_regions))
+        derivatives = all_derivatives(rows)
         moved = [with_first_at(x, rows)[:, 1:] != after[:, 1:] for x in (-1e3, 0.0, 1e3, jnp.nan)]
         if (derivatives != 0).any() or jnp.array(moved).any():
             raise ValueError("its node model or its noise reads other regions beside the coupling")

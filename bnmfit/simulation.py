@@ -222,9 +222,13 @@ def _kernel(monitor, n_steps, dt, skip):
 
     # All that this assumes of the monitor shows in one comparison, on noise.
     S = jax.random.uniform(jax.random.key(0), (n_steps, 1, 1))
-    sample = NativeSolution(ts=dt * jnp.arange(1, n_steps + 1), ys=S, dt=dt)
     without = eqx.tree_at(lambda m: m.history, monitor, None, is_leaf=lambda x: x is None)
-    expected = without(sample).ys[-1].squeeze()
+
+    @jax.jit
+    def seen(S):
+        return without(NativeSolution(ts=dt * jnp.arange(1, n_steps + 1), ys=S, dt=dt)).ys[-1]
+
+    expected = seen(S).squeeze()
     last = jnp.vdot(kernel[::-1].ravel(), S[-taps.size :].ravel())
     if not jnp.allclose(monitor.k_1 * monitor.V_0 * (last - 1.0), expected, rtol=1e-10):
         raise ValueError(
