@@ -279,6 +279,8 @@ START = """
 import resource, time
 start = time.perf_counter()
 from _common import *
+import jax
+import numpy as np
 print(time.perf_counter() - start)
 jax.block_until_ready(jax.jit(loss)(state))
 print(time.perf_counter() - start)
