@@ -6,6 +6,7 @@ because its derivative knows that regions act on each other through the coupling
 three rest on is verified when the function is built.
 """
 
+from bnmfit.flow import flow_of, why_no_flow
 from bnmfit.locality import refuse_other_regions
 
 import math
@@ -17,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 from tvboptim.experimental.network_dynamics.core.bunch import Bunch
-from tvboptim.experimental.network_dynamics.coupling.base import InstantaneousCoupling
 from tvboptim.experimental.network_dynamics.result import NativeSolution
 from tvboptim.experimental.network_dynamics.solvers.native import NativeSolver
 from tvboptim.observations.tvb_monitors.bold import HRFBold
@@ -61,9 +61,9 @@ def bold_simulator(network, solver, monitor, state, n_steps, dt, skip):
     kernel = _kernel(monitor, n_steps, dt, skip)
     n_lags, n_per_sample = kernel.shape
     n_samples = n_steps // n_per_sample
-    step, coupled = _step(network, solver, dt)
+    parts, coupled, drift = flow_of(network)
+    step = _step(network, solver, drift, dt)
     trajectory = _trajectory(step, coupled)
-    ((name, coupling),) = network.coupling.items()
     shape = (n_steps, 1, network.graph.n_nodes)
 
     # The kernel is a damped oscillation, so its periods differ by a phase and a factor. As a matrix
@@ -71,14 +71,6 @@ def bold_simulator(network, solver, monitor, state, n_steps, dt, skip):
     phases, scale, waves = np.linalg.svd(kernel, full_matrices=False)
     rank = int(np.sum(scale > 1e-14 * scale[0]))
     phases, waves = jnp.asarray(phases[:, :rank] * scale[:rank]), jnp.asarray(waves[:rank])
-
-    def parts(state):
-        graph, coupling_parameters = state.graph, state.coupling[name]
-        data = coupling.precompute(state._internal.coupling[name], coupling_parameters, graph)
-        links = Bunch(coupling=coupling_parameters, data=data, graph=graph)
-        noise_parameters = Bunch({key: x for key, x in state.noise.items() if key != "key"})
-        own = Bunch(dynamics=state.dynamics, noise=noise_parameters)
-        return own, links, jnp.asarray(state.initial_state.dynamics, float)
 
     own, links, S_0 = parts(state)
     refuse_other_regions(step, own, S_0, coupled(links, S_0), jnp.ones(shape[1:]))
@@ -107,13 +99,10 @@ def bold_simulator(network, solver, monitor, state, n_steps, dt, skip):
 
 
 def _refuse_what_it_does_not_cover(network, solver, monitor):
-    couplings = list(network.coupling.values())
     covered = {
         "its node model has more than one state variable": network.dynamics.N_STATES == 1,
         "it has no noise": network.noise is not None,
-        "it has an external input": not network.externals,
-        "it has more than one coupling": len(couplings) == 1,
-        "its coupling has delays": all(isinstance(c, InstantaneousCoupling) for c in couplings),
+        "it has more than one coupling": len(network.coupling) == 1,
         "its solver is not one of tvboptim's own": isinstance(solver, NativeSolver),
         "its solver computes the coupling anew within a step": not getattr(
             solver, "recompute_coupling_per_stage", False
@@ -121,34 +110,23 @@ def _refuse_what_it_does_not_cover(network, solver, monitor):
         "its solver truncates gradients": getattr(solver, "grad_horizon", None) is None,
         "its monitor is no HRFBold": isinstance(monitor, HRFBold),
     }
-    reasons = [reason for reason, holds in covered.items() if not holds]
+    reasons = [reason for reason, holds in covered.items() if not holds] + why_no_flow(network)
     if reasons:
         raise ValueError(", ".join(reasons))
 
 
-def _step(network, solver, dt):
-    """Build `step(own, S [1, n], c, noise [1, n])` and `coupled(links, S)`, its coupling input c.
-
-    `own` holds the parameters that act within a region, `links` those of the coupling.
-    """
-    ((name, coupling),) = network.coupling.items()
-    n_regions = network.graph.n_nodes
-    inputs = network.dynamics.COUPLING_INPUTS.items()
-    absent = {other: jnp.zeros((size, n_regions)) for other, size in inputs}
-
-    def coupled(links, S):
-        return coupling.compute(jnp.nan, S, links.data, Bunch(), links.coupling, links.graph)
+def _step(network, solver, drift, dt):
+    """Build `step(own, S [1, n], c, noise [1, n])` to the next S, with the coupling input c held."""
 
     def step(own, S, c, noise):
-        # tvboptim holds the coupling c over the stages of a step. Time is NaN, so that a model
-        # that depended on time would show it.
+        # tvboptim holds the coupling c over the stages of a step.
         def dynamics(t, S, parameters):
-            return network.dynamics.dynamics(t, S, parameters, Bunch(absent | {name: c}), Bunch())
+            return drift(Bunch(dynamics=parameters), S, c)
 
         increment = network.noise.diffusion(jnp.nan, S, own.noise) * jnp.sqrt(dt) * noise
         return solver.step(dynamics, jnp.nan, S, dt, own.dynamics, increment)[0]
 
-    return step, coupled
+    return step
 
 
 def _trajectory(step, coupled):

@@ -169,6 +169,7 @@ class Study:
             n_steps=timing.n_steps,
             duration=timing.n_steps * dt,
             tr=tr,
+            signal=signal,
             skip=timing.skip,
             parameters=MappingProxyType(parameters),
             bounds=MappingProxyType(bounds),

@@ -1,0 +1,174 @@
+"""Recordings of BOLD as a Gaussian process: draws of it, its likelihood, and the scatter of its FC.
+
+All of it follows from the covariances C of BOLD at lags of 0, 1, ... samples, shape (n_lags, n, n);
+entry (m, i, j) is that of region i with region j m samples before. Beyond the last lag it is zero.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.fft import next_fast_len
+
+
+def fc_of(covariance):
+    """Correlation matrix with zero diagonal of a covariance matrix, shape (..., n, n)."""
+    scale = jnp.sqrt(jnp.diagonal(covariance, axis1=-2, axis2=-1))
+    fc = covariance / scale[..., :, None] / scale[..., None, :]
+    return jnp.where(jnp.eye(fc.shape[-1], dtype=bool), 0.0, fc)
+
+
+@partial(jax.jit, static_argnames=("n", "n_samples"))
+def draw_bold(key, covariances, n, n_samples):
+    """Draw stationary recordings with zero mean.
+
+    A period of noise, longer than a recording by the longest lag, gets the right spectrum, so that
+    the two ends of a recording do not know each other (Dietrich and Newsam, 1997).
+
+    Parameters
+    ----------
+    key : jax.random.key
+    covariances : array, shape (n_lags, n_regions, n_regions)
+    n : int
+        Number of recordings.
+    n_samples : int
+        Length of each.
+
+    Returns
+    -------
+    array, shape (n, n_samples, n_regions)
+    """
+    n_lags, n_regions, _ = covariances.shape
+    period = next_fast_len(n_samples + n_lags - 1, real=True)
+    around = jnp.zeros((period, n_regions, n_regions)).at[:n_lags].set(covariances)
+    around = around.at[period - n_lags + 1 :].set(covariances[:0:-1].mT)
+    spectrum = jnp.fft.rfft(around, axis=0)
+    root = jnp.linalg.cholesky(spectrum)
+    root = jax.lax.cond(jnp.isfinite(root).all(), lambda: root, lambda: _root_of(spectrum))
+    white = jax.random.normal(key, (len(spectrum), n_regions, n), dtype=complex)
+    is_real = np.isin(2 * np.arange(len(spectrum)), (0, period))  # no imaginary part, so twice as wide
+    scale = jnp.sqrt(period * np.where(is_real, 2, 1))[:, None, None]
+    return jnp.fft.irfft(scale * root @ white, period, axis=0)[:n_samples].transpose(2, 0, 1)
+
+
+def _root_of(spectrum):
+    """A root of matrices of which some have an eigenvalue just below zero, which counts as zero."""
+    squares, vectors = jnp.linalg.eigh(spectrum)
+    return vectors * jnp.sqrt(jnp.maximum(squares, 0.0))[:, None]
+
+
+@jax.jit
+def fc_of_bold(bold):
+    """FC with zero diagonal of each recording, shape (n, n_samples, n_regions)."""
+    centred = bold - bold.mean(axis=1, keepdims=True)
+    return fc_of(centred.mT @ centred)
+
+
+@partial(jax.jit, static_argnames="n_samples")
+def expected_correlation(covariances, n_samples):
+    """FC that recordings of some length have on average.
+
+    A recording's own mean is taken from it, which takes slow fluctuations with it, and the
+    correlation of few samples is a little too low. The first is exact here, the second to second
+    order in the scatter of the sample covariances.
+
+    Parameters
+    ----------
+    covariances : array, shape (n_lags, n_regions, n_regions)
+    n_samples : int
+
+    Returns
+    -------
+    array, shape (n_regions, n_regions)
+        With zero diagonal.
+    """
+    shares, lagged = _both_ways(covariances, n_samples)
+    of_mean = jnp.einsum("m,mij->ij", shares, lagged)
+    seen = lagged[len(lagged) // 2] - of_mean
+    unit = jnp.sqrt(jnp.diagonal(lagged[len(lagged) // 2]))
+    C = lagged / unit[:, None] / unit
+    own = jnp.diagonal(C, axis1=1, axis2=2)
+    rho = fc_of(seen)
+    both = 2 * jnp.einsum("m,mij->ij", shares, C**2)  # covariance of two sample variances
+    one = 2 * jnp.einsum("m,mi,mi->i", shares, own, own)
+    mixed = 2 * jnp.einsum("m,mi,mij->ij", shares, own, C)  # of a covariance and the first variance
+    curvature = rho * (3 * (one[:, None] + one) / 8 + both / 4) - (mixed + mixed.T) / 2
+    return rho + jnp.where(jnp.eye(len(rho), dtype=bool), 0.0, curvature)
+
+
+@partial(jax.jit, static_argnames="n_samples")
+def scatter_of_fc(covariances, n_samples):
+    """Covariance of the entries of a sample FC, to first order (Roy, 1989).
+
+    Parameters
+    ----------
+    covariances : array, shape (n_lags, n_regions, n_regions)
+    n_samples : int
+
+    Returns
+    -------
+    array, shape (n_pairs, n_pairs)
+        Pairs in the order of `numpy.triu_indices(n_regions, 1)`.
+    """
+    shares, lagged = _both_ways(covariances, n_samples)
+    unit = jnp.sqrt(jnp.diagonal(covariances[0]))
+    C, rho = lagged / unit[:, None] / unit, fc_of(covariances[0])
+    n = len(rho)
+    k, l = np.triu_indices(n, 1)
+
+    def with_row(i):
+        """Covariance of each sample correlation with the sample covariances of one region."""
+        products = jnp.einsum("m,mk,mjl->klj", shares, C[:, i], C)
+        both = products + products.swapaxes(0, 1)  # Isserlis
+        # A correlation moves with its covariance, and against the two variances beside it.
+        own = jnp.diagonal(both).T
+        return both[k, l] - rho[k, l, None] / 2 * (own[k] + own[l])
+
+    rows = jax.lax.map(with_row, jnp.arange(n))  # region i, pair, region j
+    own = rows[np.arange(n), :, np.arange(n)]
+    return rows[k, :, l] - rho[k, l, None] / 2 * (own[k] + own[l])
+
+
+@jax.jit
+def whittle_log_likelihood(covariances, bold):
+    """Log likelihood of a recording, its Fourier coefficients taken as independent.
+
+    Each coefficient has the covariance that the periodogram of a recording of this length has on
+    average, so that neither aliasing nor leakage biases it (Sykulski et al., 2019). The coefficient
+    of the mean does not count.
+
+    Parameters
+    ----------
+    covariances : array, shape (n_lags, n_regions, n_regions)
+    bold : array, shape (n_samples, n_regions)
+
+    Returns
+    -------
+    float
+        Up to nothing: the density of the Fourier coefficients.
+    """
+    n_samples, n_regions = bold.shape
+    n_lags = min(len(covariances), n_samples)
+    shares = 1 - jnp.arange(n_lags) / n_samples
+    weighted = shares[:, None, None] * covariances[:n_lags]
+    around = jnp.zeros((n_samples, n_regions, n_regions)).at[:n_lags].set(weighted)
+    around = around.at[n_samples - n_lags + 1 :].add(weighted[:0:-1].mT)
+    spectrum = jnp.fft.fft(around, axis=0)[1 : n_samples // 2 + 1]
+    coefficients = jnp.fft.fft(bold, axis=0)[1 : n_samples // 2 + 1] / jnp.sqrt(n_samples)
+    root = jnp.linalg.cholesky(spectrum)
+    white = jax.scipy.linalg.solve_triangular(root, coefficients[..., None], lower=True)[..., 0]
+    log_determinant = 2 * jnp.log(jnp.diagonal(root, axis1=1, axis2=2).real).sum(axis=1)
+    each = -log_determinant - (jnp.abs(white) ** 2).sum(axis=1)
+    is_real = 2 * np.arange(1, n_samples // 2 + 1) == n_samples  # the highest has no imaginary part
+    constant = np.where(is_real, -np.log(2 * np.pi) / 2, -np.log(np.pi)) * n_regions
+    return jnp.sum(jnp.where(is_real, each / 2, each) + constant)
+
+
+def _both_ways(covariances, n_samples):
+    """Share of each lag in a mean over pairs of samples, and C at lags from negative to positive."""
+    n_lags = min(len(covariances), n_samples)
+    lags = np.arange(1 - n_lags, n_lags)
+    covariances = covariances[:n_lags]
+    lagged = jnp.concatenate([covariances[:0:-1].mT, covariances])
+    return jnp.asarray((1 - np.abs(lags) / n_samples) / n_samples), lagged

@@ -1,0 +1,74 @@
+"""Steady states of a network without its noise: where a simulation goes, and where else it could."""
+
+import jax
+import jax.numpy as jnp
+
+SETTLED = 1e-5  # per ms: slower than this, Newton's method takes over
+CHUNK, MOST_CHUNKS = 250, 40  # steps between two looks at the speed, and how often to look
+NEWTON_STEPS = 30
+
+
+def relax(drift, x, dt):
+    """Follow a flow from x until it is slow, by Heun's method.
+
+    Parameters
+    ----------
+    drift : callable
+        Function of x that returns its derivative, per ms.
+    x : array
+    dt : float
+        Step, ms.
+
+    Returns
+    -------
+    array
+        x after as many steps as it took, at most 10,000. Its derivative is zero.
+    """
+
+    def step(x, _):
+        first = drift(x)
+        return x + dt / 2 * (first + drift(x + dt * first)), None
+
+    def advance(carry):
+        k, x = carry
+        return k + 1, jax.lax.scan(step, x, length=CHUNK)[0]
+
+    def is_fast(carry):
+        k, x = carry
+        return (k < MOST_CHUNKS) & (jnp.abs(drift(x)).max() > SETTLED)
+
+    return jax.lax.while_loop(is_fast, advance, (0, x))[1]
+
+
+def root_near(drift, x):
+    """Find a root of a drift near x by Newton's method.
+
+    Parameters
+    ----------
+    drift : callable
+        Function of x, shape (n,), that returns its derivative in time, per ms.
+    x : array, shape (n,)
+
+    Returns
+    -------
+    array, shape (n,)
+        The root, or where 30 steps have led. Its derivative, in both modes and of any order, is
+        that of the implicit function theorem, and does not go through the steps.
+    """
+
+    def search(drift, x):
+        def step(carry):
+            k, x, _ = carry
+            change = jnp.linalg.solve(jax.jacfwd(drift)(x), drift(x))
+            return k + 1, x - change, jnp.abs(change).max()
+
+        def is_far(carry):
+            k, _, change = carry
+            return (k < NEWTON_STEPS) & (change > 1e-10)  # then the next would be below rounding
+
+        return jax.lax.while_loop(is_far, step, (0, x, jnp.inf))[1]
+
+    def solve_linear(linear, y):
+        return jnp.linalg.solve(jax.jacfwd(linear)(y), y)
+
+    return jax.lax.custom_root(drift, x, search, solve_linear)
