@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from tvboptim.experimental.network_dynamics.core.bunch import Bunch
 from tvboptim.experimental.network_dynamics.coupling.base import InstantaneousCoupling
 
@@ -64,7 +65,7 @@ def flow_of(network):
     sizes = [network.dynamics.COUPLING_INPUTS[name] for name in couplings]
     ends = [sum(sizes[: k + 1]) for k in range(len(sizes))]
     inputs = network.dynamics.COUPLING_INPUTS.items()
-    absent = {name: jnp.zeros((size, n_regions)) for name, size in inputs}
+    absent = {name: np.zeros((size, n_regions)) for name, size in inputs}
 
     def parts(state):
         links = Bunch()

@@ -28,21 +28,36 @@ import jax.numpy as jnp
 import numpy as np
 
 AT_REST = 1e-9  # per ms: a state that moves more slowly is a steady one
+STRIDE = {True: 0.002, False: 0.05}  # of an implicit step with the flow: from afar, from near
 SAME = 1e-4  # two states that differ by less are one
 WIDEST = {True: 250.0, False: 32.0}  # panels of the kernel's transform, ms: finer where modes turn
 
 
 class SteadyState(NamedTuple):
-    """A state x, shape (n_states, n_regions), and the leading eigenvalue there, per ms."""
+    """Where a network rests without its noise.
+
+    Parameters
+    ----------
+    x : array, shape (n_states, n_regions)
+    leading : float
+        Largest real part of an eigenvalue of the Jacobian there, per ms: stable if below zero.
+    speed : float
+        How fast x still moves, per ms: above 1e-9 the search for a steady state has failed.
+    to_fold : float
+        How far away the unstable state is beyond which the network would leave for another one: in
+        standard deviations of the slowest mode's fluctuations, by a parabola along that mode.
+        Infinite where the slowest modes are a pair that oscillates.
+    """
 
     x: jax.Array
     leading: jax.Array
+    speed: jax.Array
+    to_fold: jax.Array
 
 
 class _Solved(NamedTuple):
     steady: SteadyState
     covariances: jax.Array
-    speed: jax.Array  # of the state that should be at rest
     asymmetry: jax.Array  # of what should be symmetric
 
 
@@ -123,12 +138,11 @@ class LinearResponse:
         """
         _, _, x_0 = self._flow.parts(state)
         starts = jnp.stack([x_0, *(jnp.full_like(x_0, level) for level in levels)])
-        found, speeds = self._search(state, starts)
         different = []
-        for x, leading, speed in zip(*found, speeds, strict=True):
-            is_new = all(np.abs(x - other.x).max() > SAME for other in different)
-            if speed < AT_REST and is_new:
-                different.append(SteadyState(x, leading))
+        for found in map(SteadyState, *self._search(state, starts)):
+            is_new = all(np.abs(found.x - other.x).max() > SAME for other in different)
+            if found.speed < AT_REST and is_new:
+                different.append(found)
         if not different:
             self._refuse_state(state, "no steady state is found")
         return sorted(different, key=lambda one: float(one.x.mean()))
@@ -291,54 +305,58 @@ class LinearResponse:
 
     def _solve_for(self, state, near, n_lags):
         """Everything about a state, without a look at whether it means something."""
-        flow, noise = self._flow, self.study.network.noise
-        own, links, x = flow.parts(state)
-        if near is None:
-            near = relax(lambda x: flow.drift(own, x, flow.coupled(links, x)), x, self.study.dt)
-        x = self._root(own, links, near)
-        linear = _linearised(flow, own, links, x)
-        spread = jnp.zeros_like(x).at[noise._state_indices].set(
-            noise.diffusion(jnp.nan, x, own.noise)
-        )
-        covariances, eigenvalues = self._covariances_of(n_lags)(
-            linear.A, jnp.diag(spread.ravel() ** 2), linear.gain
-        )
-        speed = jnp.abs(flow.drift(own, x, flow.coupled(links, x))).max()
-        steady = SteadyState(x, eigenvalues.real.max())
-        return _Solved(steady, covariances, speed, linear.asymmetry)
+        own, links, x = self._flow.parts(state)
 
-    def _root(self, own, links, near):
+        def drift(x):
+            return self._flow.drift(own, x, self._flow.coupled(links, x))
+
+        stride = STRIDE[near is None]
+        near = relax(drift, x, self.study.dt) if near is None else near
+        return self._at_root(own, links, self._root(own, links, near, stride), n_lags)
+
+    def _at_root(self, own, links, x, n_lags):
+        flow, noise = self._flow, self.study.network.noise
+        linear = _linearised(flow, own, links, x)
+        spread = noise.diffusion(jnp.nan, x, own.noise)
+        spread = jnp.zeros_like(x).at[noise._state_indices].set(spread)
+        Q = jnp.diag(spread.ravel() ** 2)
+        covariances, mode = self._covariances_of(n_lags)(linear.A, Q, linear.gain)
+
+        def drift(x):
+            return flow.drift(own, x, flow.coupled(links, x))
+
+        speed = jnp.abs(drift(x)).max()
+        steady = SteadyState(x, mode.eigenvalue.real, speed, _to_fold(drift, x, mode, Q))
+        return _Solved(steady, covariances, linear.asymmetry)
+
+    def _root(self, own, links, near, stride):
         flow, shape = self._flow, near.shape
 
         def drift(x):
             x = x.reshape(shape)
             return flow.drift(own, x, flow.coupled(links, x)).ravel()
 
-        return root_near(drift, near.ravel()).reshape(shape)
+        return root_near(drift, near.ravel(), stride).reshape(shape)
 
     def _search_from(self, state, starts):
-        """What starts lead to, followed and not, and how fast it still moves."""
-        flow = self._flow
-        own, links, _ = flow.parts(state)
+        """What starts lead to, followed and not."""
+        own, links, _ = self._flow.parts(state)
 
         def drift(x):
-            return flow.drift(own, x, flow.coupled(links, x))
-
-        def at(start):
-            x = self._root(own, links, start)
-            A = _linearised(flow, own, links, x).A
-            return SteadyState(x, jnp.linalg.eigvals(A).real.max()), jnp.abs(drift(x)).max()
+            return self._flow.drift(own, x, self._flow.coupled(links, x))
 
         followed = jax.lax.map(lambda x: relax(drift, x, self.study.dt), starts)
-        return jax.lax.map(at, jnp.concatenate([followed, starts]))
+        ends = [(followed, STRIDE[True]), (starts, jnp.inf)]
+        roots = [jax.lax.map(lambda x: self._root(own, links, x, s), at) for at, s in ends]
+        return jax.lax.map(lambda x: self._at_root(own, links, x, 1).steady, jnp.concatenate(roots))
 
     def _solved(self, state, near, n_lags):
         """Everything about a state that means something."""
         self._is_symmetric  # looks at the study before anything is compiled
         solved = self._solve(state, near, n_lags=n_lags)
-        if isinstance(solved.speed, jax.core.Tracer):
+        if isinstance(solved.steady.speed, jax.core.Tracer):
             return solved
-        if not solved.speed < AT_REST:
+        if not solved.steady.speed < AT_REST:
             self._refuse_state(state, "no steady state is found")
         if not solved.steady.leading < 0:
             self._refuse_state(
@@ -372,6 +390,22 @@ class LinearResponse:
             f"Linear response does not cover the study {self.study.name}, because {reason}: "
             "simulate it with `observation` instead."
         )
+
+
+def _to_fold(drift, x, mode, Q):
+    """Distance to the other root of a parabola along the slowest mode, in its standard deviations.
+
+    Along the mode the network moves by l a + k a^2, and noise makes a vary by sqrt(q / -2l).
+    """
+    along = mode.right.real.reshape(x.shape)
+
+    def slope(x):
+        return jax.jvp(drift, (x,), (along,))[1]
+
+    bend = mode.left.real @ jax.jvp(slope, (x,), (along,))[1].ravel() / 2
+    decay = -mode.eigenvalue.real
+    sd = jnp.sqrt(mode.left.real @ Q @ mode.left.real / (2 * decay))
+    return jnp.where(mode.eigenvalue.imag == 0, decay / jnp.abs(bend) / sd, jnp.inf)
 
 
 class _Linear(NamedTuple):

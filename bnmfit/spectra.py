@@ -5,12 +5,25 @@ covariance P, the solution of A P + P A' + Q = 0, is one division, and what the 
 is one number for each eigenvalue.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
 
+class Mode(NamedTuple):
+    """The slowest mode of a linear system: its eigenvalue, and both of its eigenvectors, shape (n,).
+
+    `left @ right` is 1.
+    """
+
+    eigenvalue: jax.Array
+    right: jax.Array
+    left: jax.Array
+
+
 def covariance_function(transform, rows, symmetric, slowest):
-    """Build `covariances(A, Q, gain)`: the covariance of BOLD at each lag, and the eigenvalues of A.
+    """Build `covariances(A, Q, gain)`: the covariance of BOLD at each lag, and the slowest mode of A.
 
     Parameters
     ----------
@@ -29,9 +42,10 @@ def covariance_function(transform, rows, symmetric, slowest):
     -------
     callable
         Function of A, shape (n, n), per ms; Q, shape (n, n), per ms; and gain, shape (n,), that
-        returns the covariances, shape (n_lags, m, m) for m rows, and the eigenvalues before they
-        are bounded, shape (n,). Its derivative, in both modes, does not divide by differences of
-        eigenvalues, so that equal ones do no harm; see Higham (2008), theorem 3.9.
+        returns the covariances, shape (n_lags, m, m) for m rows, and the `Mode` whose eigenvalue
+        has the largest real part, as it is without the bound. The derivative of the covariances,
+        in both modes, does not divide by differences of eigenvalues, so that equal ones do no harm;
+        see Higham (2008), theorem 3.9.
     """
     nodes, after, before = transform
 
@@ -51,13 +65,17 @@ def covariance_function(transform, rows, symmetric, slowest):
         P = -(inverse @ Q @ inverse.conj().T) / (z[:, None] + z.conj())
         return eigenvalues, z, z_slope, V, inverse, decays, P, after @ decays, before @ decays
 
+    def slowest_of(eigenvalues, V, inverse):
+        k = eigenvalues.real.argmax()
+        return Mode(eigenvalues[k], V[:, k], inverse[k])
+
     def seen(V, C):
         return (V[rows] @ C @ V[rows].conj().T).real
 
     @jax.custom_jvp
     def covariances(A, Q, gain):
-        eigenvalues, _, _, V, _, _, P, f, g = parts(A, Q, gain)
-        return seen(V, (f[:, :, None] + g[:, None].conj()) * P), eigenvalues
+        eigenvalues, _, _, V, inverse, _, P, f, g = parts(A, Q, gain)
+        return seen(V, (f[:, :, None] + g[:, None].conj()) * P), slowest_of(eigenvalues, V, inverse)
 
     @covariances.defjvp
     def tangent(primals, tangents):
@@ -77,7 +95,11 @@ def covariance_function(transform, rows, symmetric, slowest):
         d_g = _divided(g, before @ timed, z) * bounded
         d_C = d_f @ P + P @ d_g.conj().mT + (f[:, :, None] + g[:, None].conj()) * d_P
         C = (f[:, :, None] + g[:, None].conj()) * P
-        return (seen(V, C), eigenvalues), (seen(V, d_C), d_z)
+        k = eigenvalues.real.argmax()
+        gap = eigenvalues[k] - eigenvalues
+        share = jnp.where(jnp.arange(len(gap)) == k, 0.0, 1 / jnp.where(gap == 0, 1.0, gap))
+        d_mode = Mode(d_z[k], V @ (turn[:, k] * share), (turn[k] * share) @ inverse)
+        return (seen(V, C), slowest_of(eigenvalues, V, inverse)), (seen(V, d_C), d_mode)
 
     return covariances
 
