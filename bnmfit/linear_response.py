@@ -345,14 +345,16 @@ class LinearResponse:
         def drift(x):
             return self._flow.drift(own, x, self._flow.coupled(links, x))
 
+        def roots(at, stride):
+            return jax.lax.map(lambda x: self._root(own, links, x, stride), at)
+
         followed = jax.lax.map(lambda x: relax(drift, x, self.study.dt), starts)
-        ends = [(followed, STRIDE[True]), (starts, jnp.inf)]
-        roots = [jax.lax.map(lambda x: self._root(own, links, x, s), at) for at, s in ends]
-        return jax.lax.map(lambda x: self._at_root(own, links, x, 1).steady, jnp.concatenate(roots))
+        found = jnp.concatenate([roots(followed, STRIDE[True]), roots(starts, jnp.inf)])
+        return jax.lax.map(lambda x: self._at_root(own, links, x, 1).steady, found)
 
     def _solved(self, state, near, n_lags):
         """Everything about a state that means something."""
-        self._is_symmetric  # looks at the study before anything is compiled
+        is_symmetric = self._is_symmetric  # looks at the study before anything is compiled
         solved = self._solve(state, near, n_lags=n_lags)
         if isinstance(solved.steady.speed, jax.core.Tracer):
             return solved
@@ -364,7 +366,7 @@ class LinearResponse:
                 f"the steady state is unstable (leading eigenvalue {solved.steady.leading:.1e} "
                 "per ms)",
             )
-        if self._is_symmetric and solved.asymmetry > 1e-9:
+        if is_symmetric and solved.asymmetry > 1e-9:
             raise ValueError(
                 "The coupling of this state is not symmetric, as that of the study is: build "
                 "`LinearResponse(study, symmetric=False)` for it."
@@ -415,7 +417,7 @@ class _Linear(NamedTuple):
 
 
 def _linearised(flow, own, links, x):
-    """The Jacobian of a network whose node model acts within a region, and what is special in it."""
+    """The Jacobian of a network whose node model acts within a region."""
     m, n = x.shape
     c = flow.coupled(links, x)
 
