@@ -27,6 +27,7 @@ from bnmbook.figures import save_figure
 from bnmbook.results import Store
 from bnmfit.batches import batched, batched_rows
 from bnmfit.descent import descend, with_gradient
+from bnmfit.linear_response import LinearResponse
 from bnmfit.progress import with_progress
 from bnmfit.study import Free, Study
 from bnmfit.valley import luck_on, valley_of
@@ -74,6 +75,10 @@ mean_observation, draw_noise = study.mean_observation, study.draw_noise
 box, space_of, bounds = study.box, study.space_of, dict(study.bounds)
 weights, fc_target, n_regions, n_steps = study.weights, study.target, study.n_regions, study.n_steps
 network, model, transient, bold_monitor = study.network, study.model, study.transient, study.monitor
+
+# What its simulations are on average, computed instead of simulated.
+response = LinearResponse(study)
+expected_observation, draw_observation = response.expected_observation, response.draw_observation
 
 # Its stored results, and the sentences that are written about them.
 here = Path(__file__).resolve().parent

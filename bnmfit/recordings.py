@@ -117,7 +117,8 @@ def scatter_of_fc(covariances, n_samples):
     unit = jnp.sqrt(jnp.diagonal(covariances[0]))
     C, rho = lagged / unit[:, None] / unit, fc_of(covariances[0])
     n = len(rho)
-    k, l = np.triu_indices(n, 1)
+    row, column = np.triu_indices(n, 1)
+    half = rho[row, column, None] / 2
 
     def with_row(i):
         """Covariance of each sample correlation with the sample covariances of one region."""
@@ -125,11 +126,11 @@ def scatter_of_fc(covariances, n_samples):
         both = products + products.swapaxes(0, 1)  # Isserlis
         # A correlation moves with its covariance, and against the two variances beside it.
         own = jnp.diagonal(both).T
-        return both[k, l] - rho[k, l, None] / 2 * (own[k] + own[l])
+        return both[row, column] - half * (own[row] + own[column])
 
     rows = jax.lax.map(with_row, jnp.arange(n))  # region i, pair, region j
     own = rows[np.arange(n), :, np.arange(n)]
-    return rows[k, :, l] - rho[k, l, None] / 2 * (own[k] + own[l])
+    return rows[row, :, column] - half * (own[row] + own[column])
 
 
 @jax.jit
@@ -168,7 +169,7 @@ def whittle_log_likelihood(covariances, bold):
 
 
 def _both_ways(covariances, n_samples):
-    """Share of each lag in a mean over pairs of samples, and C at lags from negative to positive."""
+    """Share of each lag in a mean over pairs of samples, and C at lags of both signs, in order."""
     n_lags = min(len(covariances), n_samples)
     lags = np.arange(1 - n_lags, n_lags)
     covariances = covariances[:n_lags]

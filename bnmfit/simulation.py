@@ -116,7 +116,7 @@ def _refuse_what_it_does_not_cover(network, solver, monitor):
 
 
 def _step(network, solver, drift, dt):
-    """Build `step(own, S [1, n], c, noise [1, n])` to the next S, with the coupling input c held."""
+    """Build `step(own, S [1, n], c, noise [1, n])` to the next S; c is the coupling input, held."""
 
     def step(own, S, c, noise):
         # tvboptim holds the coupling c over the stages of a step.

@@ -1,8 +1,8 @@
 """From the Jacobian of a noisy linear system to the covariance of what a monitor sees of it.
 
 Everything is said in the eigenvectors of the Jacobian A = V diag(z) V^-1. There the state's
-covariance P, the solution of A P + P A' + Q = 0, is one division, and what the monitor's kernel does
-is one number for each eigenvalue.
+covariance P, the solution of A P + P A' + Q = 0, is one division, and what the monitor's kernel
+does is one number for each eigenvalue.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 
 class Mode(NamedTuple):
-    """The slowest mode of a linear system: its eigenvalue, and both of its eigenvectors, shape (n,).
+    """The slowest mode of a linear system: its eigenvalue and its two eigenvectors, shape (n,).
 
     `left @ right` is 1.
     """
@@ -23,7 +23,7 @@ class Mode(NamedTuple):
 
 
 def covariance_function(transform, rows, symmetric, slowest):
-    """Build `covariances(A, Q, gain)`: the covariance of BOLD at each lag, and the slowest mode of A.
+    """Build `covariances(A, Q, gain)`: the covariance of BOLD at each lag, and the slowest mode.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Steady states of a network without its noise: where a simulation goes, and where else it could."""
+"""Steady states of a network without its noise: where simulations go, and where they could."""
 
 import jax
 import jax.numpy as jnp
