@@ -32,14 +32,14 @@ METHODS = (  # method, chapter, stored result, scales to, returns
     ),
     (
         "HMC (NUTS)",
-        "15-trusting-a-posterior",
+        "16-trusting-a-posterior",
         "noise_aware_nuts",
         "10^4^+",
         "the posterior, in the end",
     ),
     (
         "SVI",
-        "15-trusting-a-posterior",
+        "16-trusting-a-posterior",
         "guide_valley",
         "10^4^+",
         "an approximate posterior",

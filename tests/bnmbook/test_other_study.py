@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = ("02", "06", "08", "10", "14", "15")
+CHAPTERS = ("02", "06", "08", "10", "15", "16")
 DATA = """
 from small_studies import brain
 weights, fc_target, tract_lengths = brain(40)
