@@ -66,6 +66,8 @@ def flow_of(network):
     ends = [sum(sizes[: k + 1]) for k in range(len(sizes))]
     inputs = network.dynamics.COUPLING_INPUTS.items()
     absent = {name: np.zeros((size, n_regions)) for name, size in inputs}
+    externals = network.dynamics.EXTERNAL_INPUTS.items()
+    silent = Bunch({name: np.zeros((size, n_regions)) for name, size in externals})
 
     def parts(state):
         links = Bunch()
@@ -89,7 +91,7 @@ def flow_of(network):
 
     def drift(own, x, c):
         given = dict(zip(couplings, jnp.split(c, ends[:-1]), strict=True))
-        out = network.dynamics.dynamics(jnp.nan, x, own.dynamics, Bunch(absent | given), Bunch())
+        out = network.dynamics.dynamics(jnp.nan, x, own.dynamics, Bunch(absent | given), silent)
         return out[0] if isinstance(out, tuple) else out
 
     return Flow(parts, coupled, drift)

@@ -40,7 +40,7 @@ def draw_bold(key, covariances, n, n_samples):
     array, shape (n, n_samples, n_regions)
     """
     n_lags, n_regions, _ = covariances.shape
-    period = next_fast_len(n_samples + n_lags - 1, real=True)
+    period = next_fast_len(max(n_samples, n_lags) + n_lags - 1, real=True)
     around = jnp.zeros((period, n_regions, n_regions)).at[:n_lags].set(covariances)
     around = around.at[period - n_lags + 1 :].set(covariances[:0:-1].mT)
     spectrum = jnp.fft.rfft(around, axis=0)

@@ -22,8 +22,10 @@ def relax(drift, x, dt):
     Returns
     -------
     array
-        x after as many steps as it took, at most 20,000. Its derivative is zero.
+        x after as many steps as it took, at most 20,000, or the x from which it began where the
+        flow leads beyond all numbers. Its derivative is zero.
     """
+    start = x
 
     def step(x, _):
         first = drift(x)
@@ -37,7 +39,8 @@ def relax(drift, x, dt):
         k, x = carry
         return (k < MOST_CHUNKS) & (jnp.abs(drift(x)).max() > SETTLED)
 
-    return jax.lax.while_loop(is_fast, advance, (0, x))[1]
+    end = jax.lax.while_loop(is_fast, advance, (0, x))[1]
+    return jax.lax.stop_gradient(jnp.where(jnp.isfinite(end).all(), end, start))
 
 
 def root_near(drift, x, stride=jnp.inf):
