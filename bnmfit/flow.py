@@ -1,8 +1,10 @@
 """What moves a network: the derivative of its state in time, split into regions and coupling."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from tvboptim.experimental.network_dynamics.core.bunch import Bunch
@@ -26,6 +28,10 @@ class Flow(NamedTuple):
     parts: Callable
     coupled: Callable
     drift: Callable
+
+    def __call__(self, own, links, x):
+        """All together: the derivative of x, per ms."""
+        return self.drift(own, x, self.coupled(links, x))
 
 
 def why_no_flow(network):
@@ -95,3 +101,55 @@ def flow_of(network):
         return out[0] if isinstance(out, tuple) else out
 
     return Flow(parts, coupled, drift)
+
+
+class Linear(NamedTuple):
+    """A flow near a state.
+
+    Parameters
+    ----------
+    A : array, shape (n, n), for n = n_states * n_regions
+        Jacobian, per ms.
+    gain : array, shape (n_regions,)
+        Effect of the first coupling input on the first state variable, per ms.
+    asymmetry : float
+        Of the derivative of that input by that variable, relative to its largest entry.
+    """
+
+    A: jax.Array
+    gain: jax.Array
+    asymmetry: jax.Array
+
+
+def linearised(flow, own, links, x):
+    """Linearise the flow of a network whose node model acts within a region.
+
+    Parameters
+    ----------
+    flow : Flow
+    own, links : Bunch
+        Parameters, as `flow.parts` returns them.
+    x : array, shape (n_states, n_regions)
+        Where.
+
+    Returns
+    -------
+    Linear
+    """
+    m, n = x.shape
+    c = flow.coupled(links, x)
+
+    def response(function, at):
+        """Derivatives of all regions by each row of `at`, shape (m, len(at), n_regions)."""
+        rows = jnp.broadcast_to(jnp.eye(len(at))[:, :, None], (len(at), *at.shape))
+        return jax.vmap(lambda row: jax.jvp(function, (at,), (row,))[1], out_axes=1)(rows)
+
+    local = response(lambda x: flow.drift(own, x, c), x)
+    gains = response(lambda c: flow.drift(own, x, c), c)
+    links_jacobian = jax.jacfwd(partial(flow.coupled, links))(x)
+    A = jnp.einsum("aci,cibj->aibj", gains, links_jacobian)
+    A += jnp.einsum("abi,ij->aibj", local, jnp.eye(n))
+    square = links_jacobian[0, :, 0]
+    largest = jnp.abs(square).max()
+    asymmetry = jnp.abs(square - square.T).max() / jnp.where(largest > 0, largest, 1.0)
+    return Linear(A.reshape(m * n, m * n), gains[0, 0], asymmetry)

@@ -5,7 +5,7 @@ covariance of the noise per ms, the covariance P of its state solves A P + P A' 
 BOLD follows from P and the monitor's kernel.
 """
 
-from bnmfit.flow import flow_of, why_no_flow
+from bnmfit.flow import flow_of, linearised, why_no_flow
 from bnmfit.haemodynamics import kernel_transform
 from bnmfit.locality import refuse_other_regions
 from bnmfit.recordings import (
@@ -17,7 +17,7 @@ from bnmfit.recordings import (
     whittle_log_likelihood,
 )
 from bnmfit.spectra import covariance_function
-from bnmfit.steady_states import relax, root_near
+from bnmfit.steady_states import distance_to_fold, relax, root_near
 
 import math
 from functools import cached_property, partial
@@ -26,6 +26,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from tvboptim.experimental.network_dynamics.core.bunch import Bunch
 
 AT_REST = 1e-9  # per ms: a state that moves more slowly is a steady one
 STRIDE = {True: 0.002, False: 0.05}  # of an implicit step with the flow: from afar, from near
@@ -46,7 +47,7 @@ class SteadyState(NamedTuple):
     to_fold : float
         How far away the unstable state is beyond which the network would leave for another one: in
         standard deviations of the slowest mode's fluctuations, by a parabola along that mode.
-        Infinite where the slowest modes are a pair that oscillates.
+        Infinite where the slowest modes are a pair that oscillates; below zero where x is unstable.
     """
 
     x: jax.Array
@@ -65,10 +66,10 @@ class LinearResponse:
     """What a study's simulations are on average, as far as they answer their noise linearly.
 
     All of it is computed at the steady state to which the network goes from a state's own initial
-    state, without its noise. Every function of a state is pure and differentiable in both modes,
-    and `jit`, `vmap` and `grad` see through it. Inside of them a point without a stable steady
-    state gets a finite answer, because no eigenvalue counts as more than a slow decay. Outside of
-    them such a point is an error.
+    state, without its noise. Every function of a state, but for the search for all steady states,
+    is pure and differentiable in both modes, and `jit`, `vmap` and `grad` see through it. Inside of
+    them a point without a stable steady state gets a finite answer, because no eigenvalue counts as
+    more than a slow decay. Outside of them such a point is an error.
 
     Parameters
     ----------
@@ -85,8 +86,8 @@ class LinearResponse:
     ------
     ValueError
         At the first use, for a study that is not covered. Outside of `jit`, `vmap` and `grad`, for
-        a state with a parameter that is not finite, without a steady state, or with an unstable
-        one.
+        a state with a parameter that is not finite, without a steady state, with an unstable one,
+        or with BOLD that does not vary.
     """
 
     def __init__(self, study, slowest=1e-5, symmetric=None):
@@ -275,13 +276,21 @@ class LinearResponse:
         flow = flow_of(network)
         with jax.ensure_compile_time_eval():  # also while a function that asks for it is traced
             own, links, x = flow.parts(self.study.state)
-            spread = [network.noise.diffusion(jnp.nan, at, own.noise) for at in (x, x + 1)]
-            if not np.array_equal(*spread):
+            ramp = jnp.arange(x.shape[1])  # other orders of the regions, too
+            spread = [
+                np.asarray(network.noise.diffusion(jnp.nan, at, own.noise))
+                for at in (x, x + 1, x + ramp, x - ramp)
+            ]
+            if not all(np.array_equal(spread[0], other) for other in spread):
                 self._refuse("its noise depends on the state or on time instead of being additive")
             c = flow.coupled(links, x)
             try:
                 refuse_other_regions(
-                    lambda own, x, c, _: flow.drift(own, x, c), own, x, c, jnp.zeros_like(x)
+                    lambda dynamics, x, c, _: flow.drift(Bunch(dynamics=dynamics), x, c),
+                    own.dynamics,
+                    x,
+                    c,
+                    jnp.zeros_like(x),
                 )
             except ValueError as error:
                 self._refuse(str(error))
@@ -294,7 +303,7 @@ class LinearResponse:
             own, links, x = self._flow.parts(self.study.state)
             if self.symmetric is not None or len(x) > 1:
                 return bool(self.symmetric) and len(x) == 1
-            linear = _linearised(self._flow, own, links, x)
+            linear = linearised(self._flow, own, links, x)
             return bool((linear.asymmetry < 1e-12) & (linear.gain > 0).all())
 
     def _covariances_of(self, n_lags):
@@ -307,47 +316,38 @@ class LinearResponse:
         """Everything about a state, without a look at whether it means something."""
         own, links, x = self._flow.parts(state)
 
-        def drift(x):
-            return self._flow.drift(own, x, self._flow.coupled(links, x))
-
         stride = STRIDE[near is None]
-        near = relax(drift, x, self.study.dt) if near is None else near
+        if near is None:
+            near = relax(partial(self._flow, own, links), x, self.study.dt)
         return self._at_root(own, links, self._root(own, links, near, stride), n_lags)
 
     def _at_root(self, own, links, x, n_lags):
         flow, noise = self._flow, self.study.network.noise
-        linear = _linearised(flow, own, links, x)
+        linear = linearised(flow, own, links, x)
         spread = noise.diffusion(jnp.nan, x, own.noise)
         spread = jnp.zeros_like(x).at[noise._state_indices].set(spread)
         Q = jnp.diag(spread.ravel() ** 2)
         covariances, mode = self._covariances_of(n_lags)(linear.A, Q, linear.gain)
 
-        def drift(x):
-            return flow.drift(own, x, flow.coupled(links, x))
-
+        drift = partial(flow, own, links)
         speed = jnp.abs(drift(x)).max()
-        steady = SteadyState(x, mode.eigenvalue.real, speed, _to_fold(drift, x, mode, Q))
+        steady = SteadyState(x, mode.eigenvalue.real, speed, distance_to_fold(drift, x, mode, Q))
         return _Solved(steady, covariances, linear.asymmetry)
 
     def _root(self, own, links, near, stride):
-        flow, shape = self._flow, near.shape
-
         def drift(x):
-            x = x.reshape(shape)
-            return flow.drift(own, x, flow.coupled(links, x)).ravel()
+            return self._flow(own, links, x.reshape(near.shape)).ravel()
 
-        return root_near(drift, near.ravel(), stride).reshape(shape)
+        return root_near(drift, near.ravel(), stride).reshape(near.shape)
 
     def _search_from(self, state, starts):
         """What starts lead to, followed and not."""
         own, links, _ = self._flow.parts(state)
 
-        def drift(x):
-            return self._flow.drift(own, x, self._flow.coupled(links, x))
-
         def roots(at, stride):
             return jax.lax.map(lambda x: self._root(own, links, x, stride), at)
 
+        drift = partial(self._flow, own, links)
         followed = jax.lax.map(lambda x: relax(drift, x, self.study.dt), starts)
         found = jnp.concatenate([roots(followed, STRIDE[True]), roots(starts, jnp.inf)])
         return jax.lax.map(lambda x: self._at_root(own, links, x, 1).steady, found)
@@ -366,6 +366,8 @@ class LinearResponse:
                 f"the steady state is unstable (leading eigenvalue {solved.steady.leading:.1e} "
                 "per ms)",
             )
+        if not (jnp.diagonal(solved.covariances[0]) > 0).all():  # NaN, too
+            self._refuse_state(state, "a region's BOLD has no positive variance")
         if is_symmetric and solved.asymmetry > 1e-9:
             raise ValueError(
                 "The coupling of this state is not symmetric, as that of the study is: build "
@@ -392,45 +394,3 @@ class LinearResponse:
             f"Linear response does not cover the study {self.study.name}, because {reason}: "
             "simulate it with `observation` instead."
         )
-
-
-def _to_fold(drift, x, mode, Q):
-    """Distance to the other root of a parabola along the slowest mode, in its standard deviations.
-
-    Along the mode the network moves by l a + k a^2, and noise makes a vary by sqrt(q / -2l).
-    """
-    along = mode.right.real.reshape(x.shape)
-
-    def slope(x):
-        return jax.jvp(drift, (x,), (along,))[1]
-
-    bend = mode.left.real @ jax.jvp(slope, (x,), (along,))[1].ravel() / 2
-    decay = -mode.eigenvalue.real
-    sd = jnp.sqrt(mode.left.real @ Q @ mode.left.real / (2 * decay))
-    return jnp.where(mode.eigenvalue.imag == 0, decay / jnp.abs(bend) / sd, jnp.inf)
-
-
-class _Linear(NamedTuple):
-    A: jax.Array  # Jacobian, shape (n, n) for n = n_states * n_regions
-    gain: jax.Array  # effect of the coupling input on x, shape (n_regions,), with one of each
-    asymmetry: jax.Array  # of the coupling's derivative, relative to its largest entry
-
-
-def _linearised(flow, own, links, x):
-    """The Jacobian of a network whose node model acts within a region."""
-    m, n = x.shape
-    c = flow.coupled(links, x)
-
-    def response(function, at):
-        """Derivatives of all regions by each row of `at`, shape (m, len(at), n_regions)."""
-        rows = jnp.broadcast_to(jnp.eye(len(at))[:, :, None], (len(at), *at.shape))
-        return jax.vmap(lambda row: jax.jvp(function, (at,), (row,))[1], out_axes=1)(rows)
-
-    local = response(lambda x: flow.drift(own, x, c), x)
-    gains = response(lambda c: flow.drift(own, x, c), c)
-    links_jacobian = jax.jacfwd(partial(flow.coupled, links))(x)
-    A = jnp.einsum("aci,cibj->aibj", gains, links_jacobian)
-    A += jnp.einsum("abi,ij->aibj", local, jnp.eye(n))
-    square = links_jacobian[0, :, 0]
-    asymmetry = jnp.abs(square - square.T).max() / jnp.abs(square).max()
-    return _Linear(A.reshape(m * n, m * n), gains[0, 0], asymmetry)

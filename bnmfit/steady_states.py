@@ -1,4 +1,4 @@
-"""Steady states of a network without its noise: where simulations go, and where they could."""
+"""Steady states of a network without its noise: where it goes, and how far it is from leaving."""
 
 import jax
 import jax.numpy as jnp
@@ -80,3 +80,35 @@ def root_near(drift, x, stride=jnp.inf):
         return jnp.linalg.solve(jax.jacfwd(linear)(y), y)
 
     return jax.lax.custom_root(drift, x, search, solve_linear)
+
+
+def distance_to_fold(drift, x, mode, Q):
+    """Distance to the other root of a parabola along the slowest mode, in its standard deviations.
+
+    Along the mode the network moves by l a + k a^2, and noise makes a vary by sqrt(q / -2l).
+
+    Parameters
+    ----------
+    drift : callable
+        Function of x that returns its derivative in time, per ms.
+    x : array
+        A root of the drift.
+    mode : bnmfit.spectra.Mode
+        The slowest mode there.
+    Q : array, shape (x.size, x.size)
+        Covariance of the noise, per ms.
+
+    Returns
+    -------
+    float
+        Infinite where the mode oscillates, below zero where it grows.
+    """
+    along = mode.right.real.reshape(x.shape)
+
+    def slope(x):
+        return jax.jvp(drift, (x,), (along,))[1]
+
+    bend = mode.left.real @ jax.jvp(slope, (x,), (along,))[1].ravel() / 2
+    decay = -mode.eigenvalue.real
+    sd = jnp.sqrt(mode.left.real @ Q @ mode.left.real / (2 * jnp.abs(decay)))
+    return jnp.where(mode.eigenvalue.imag == 0, decay / jnp.abs(bend) / sd, jnp.inf)
