@@ -1,11 +1,14 @@
-"""Differentiate a function of a vector, and follow its gradient from several starts at once."""
+"""Differentiate a function of a vector, and follow its gradient, freely or within margins."""
 
 from bnmfit.batches import batched_rows
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.optimize import minimize
 from tqdm import tqdm
+
+SLACK = 1e-3  # so much below a margin still counts as kept
 
 
 def with_gradient(function):
@@ -62,3 +65,95 @@ def descend(function, starts, optimizer, n_steps, description="descent"):
         step, memory = update(out[:, 1:], memory, positions[-1])
         positions.append(positions[-1] + np.asarray(step))
     return np.array(positions[:-1]), np.array(values)
+
+
+def descend_within(function, start, margins, reach=1.0, n_rounds=2, n_steps=80):
+    """Minimise a function while others stay above margins, which are lowered level by level.
+
+    Sequential quadratic programming (SLSQP of SciPy), in boxes around where the last one ended, so
+    that no line search leaves the region in which the functions are smooth.
+
+    Parameters
+    ----------
+    function : callable
+        Function of an array of shape (d,) that returns an array of shape (1 + k,): the value to
+        minimise, and k values that have to stay above margins. It can be differentiated. Where it
+        is not finite, the search turns back.
+    start : array, shape (d,)
+    margins : array, shape (n_levels, k)
+        Margins of each level.
+    reach : float
+        Half the width of a box.
+    n_rounds : int
+        Boxes in each level.
+    n_steps : int
+        Steps in each box, at most.
+
+    Returns
+    -------
+    positions : array, shape (n_levels, d)
+        The lowest that keeps the margins of each level; where none does, the last.
+    values : array, shape (n_levels, 1 + k)
+        The function there.
+    slopes : array, shape (n_levels,)
+        Largest component of the value's gradient there that no active margin balances.
+    n_evaluations : int
+    """
+    evaluate, x = _Remembered(function), np.asarray(start, dtype=float)
+    found = []
+    for margin in np.asarray(margins, dtype=float):
+        for _ in range(n_rounds):
+            x = _within(evaluate, x, margin, reach, n_steps)
+        values, jacobian = evaluate(x)
+        active = jacobian[1:][values[1:] < margin + SLACK]
+        balanced = active.T @ np.linalg.lstsq(active.T, jacobian[0])[0]
+        found.append((x, values, np.abs(jacobian[0] - balanced).max()))
+    positions, values, slopes = map(np.array, zip(*found, strict=True))
+    return positions, values, slopes, evaluate.n
+
+
+def _within(evaluate, x, margin, reach, n_steps):
+    """The lowest point on the way of SLSQP in a box around x that keeps the margin."""
+    best = {"value": np.inf, "x": None}
+
+    def keep(x):
+        values = evaluate(x)[0]
+        if (values[1:] > margin - SLACK).all() and values[0] < best["value"]:
+            best.update(value=values[0], x=x.copy())
+
+    keep(x)
+    end = minimize(
+        lambda x: evaluate(x)[0][0],
+        x,
+        jac=lambda x: evaluate(x)[1][0],
+        constraints={
+            "type": "ineq",
+            "fun": lambda x: evaluate(x)[0][1:] - margin,
+            "jac": lambda x: evaluate(x)[1][1:],
+        },
+        bounds=np.stack([x - reach, x + reach], axis=1),
+        method="SLSQP",
+        callback=keep,
+        options={"maxiter": n_steps, "ftol": 1e-7},
+    )
+    return end.x if best["x"] is None else best["x"]
+
+
+class _Remembered:
+    """A function and its Jacobian, the last of which is kept, with a wall where there are none."""
+
+    def __init__(self, function):
+        def both(x):
+            values, pull = jax.vjp(function, x)
+            return values, jax.vmap(lambda row: pull(row)[0])(jnp.eye(len(values)))
+
+        self.both, self.x, self.n = jax.jit(both), None, 0
+
+    def __call__(self, x):
+        if self.x is None or not np.array_equal(x, self.x):
+            values, jacobian = map(np.array, self.both(x))
+            if not (np.isfinite(values).all() and np.isfinite(jacobian).all()):
+                values, jacobian = np.full_like(values, -1e3), np.zeros_like(jacobian)
+                values[0] = 1e3
+            self.x, self.out, self.n = x.copy(), (values, jacobian), self.n + 1
+        return self.out

@@ -190,6 +190,24 @@ class LinearResponse:
             return fc_of(self.covariances(state, 1, near)[0])
         return expected_correlation(self.covariances(state, self._n_lags, near), n_samples)
 
+    def expected_at_steady_state(self, state, near=None):
+        """The expected FC and the steady state that it belongs to, at the price of one of them.
+
+        Parameters
+        ----------
+        state : Bunch
+            State of the network; its noise is not used.
+        near : array, optional
+            See `steady_state`.
+
+        Returns
+        -------
+        fc : array, shape (n_regions, n_regions)
+        steady : SteadyState
+        """
+        solved = self._solved(state, near, 1)
+        return fc_of(solved.covariances[0]), solved.steady
+
     def draw_observation(self, state, key, n, near=None):
         """FC and BOLD of independent recordings as long as the study's, drawn without simulating.
 
@@ -211,7 +229,7 @@ class LinearResponse:
             Around a mean of zero, in the monitor's units.
         """
         covariances = self.covariances(state, self._n_lags, near)
-        bold = draw_bold(key, covariances, n, self._n_samples)
+        bold = draw_bold(key, covariances, n, self.n_samples)
         return fc_of_bold(bold), bold
 
     def log_likelihood(self, state, bold, near=None):
@@ -249,10 +267,10 @@ class LinearResponse:
         array, shape (n_pairs, n_pairs)
             Pairs in the order of `numpy.triu_indices(n_regions, 1)`.
         """
-        return scatter_of_fc(self.covariances(state, self._n_lags, near), self._n_samples)
+        return scatter_of_fc(self.covariances(state, self._n_lags, near), self.n_samples)
 
     @cached_property
-    def _n_samples(self):
+    def n_samples(self):
         """BOLD samples of a recording that count."""
         study = self.study
         return study.n_steps // round(study.tr / study.dt) - study.skip

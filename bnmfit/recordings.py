@@ -47,10 +47,8 @@ def draw_bold(key, covariances, n, n_samples):
     root = jnp.linalg.cholesky(spectrum)
     root = jax.lax.cond(jnp.isfinite(root).all(), lambda: root, lambda: _root_of(spectrum))
     white = jax.random.normal(key, (len(spectrum), n_regions, n), dtype=complex)
-    is_real = np.isin(
-        2 * np.arange(len(spectrum)), (0, period)
-    )  # no imaginary part, so twice as wide
-    scale = jnp.sqrt(period * np.where(is_real, 2, 1))[:, None, None]
+    has_no_imaginary_part = np.isin(2 * np.arange(len(spectrum)), (0, period))
+    scale = jnp.sqrt(period * np.where(has_no_imaginary_part, 2, 1))[:, None, None]
     return jnp.fft.irfft(scale * root @ white, period, axis=0)[:n_samples].transpose(2, 0, 1)
 
 
