@@ -16,8 +16,10 @@ bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths
 bnmfit: calibration descent posteriors valley
+bnmfit: linear_response
+bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
-bnmfit: study networks simulation locality identity predictors
+bnmfit: study networks simulation flow locality identity predictors
 bnmfit: data matrices timing reading regions
 """
 
