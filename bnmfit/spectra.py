@@ -44,7 +44,7 @@ def covariance_function(transform, rows, symmetric, slowest):
         Function of A, shape (n, n), per ms; Q, shape (n, n), per ms; and gain, shape (n,), that
         returns the covariances, shape (n_lags, m, m) for m rows, and the `Mode` whose eigenvalue
         has the largest real part, as it is without the bound. The derivative of the covariances,
-        in both modes, does not divide by differences of eigenvalues, so that equal ones do no harm;
+        in both modes, does not divide by the difference of eigenvalues that are equal or almost so;
         see Higham (2008), theorem 3.9.
     """
     nodes, after, before = transform
@@ -124,7 +124,7 @@ def _divided(f, slope, z):
     z : array, shape (n,)
     """
     gap = z[:, None] - z
-    close = jnp.abs(gap) < 1e-5 * (jnp.abs(z[:, None]) + jnp.abs(z))
+    close = jnp.abs(gap) <= 1e-5 * (jnp.abs(z[:, None]) + jnp.abs(z))  # two zeros, too
     mean_slope = (slope[..., :, None] + slope[..., None, :]) / 2
     return jnp.where(
         close, mean_slope, (f[..., :, None] - f[..., None, :]) / jnp.where(close, 1.0, gap)
