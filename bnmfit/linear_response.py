@@ -277,7 +277,7 @@ class LinearResponse:
 
     @cached_property
     def _n_lags(self):
-        """Lags at which samples of BOLD can have anything in common: twice the kernel's reach."""
+        """Lags that count: twice the kernel's reach, beyond which only slow modes reach further."""
         return 2 * math.ceil(self.study.monitor.kernel.duration / self.study.tr) + 1
 
     @cached_property

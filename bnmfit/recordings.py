@@ -137,7 +137,9 @@ def whittle_log_likelihood(covariances, bold):
 
     Each coefficient has the covariance that the periodogram of a recording of this length has on
     average, so that neither aliasing nor leakage biases it (Sykulski et al., 2019). The coefficient
-    of the mean does not count.
+    of the mean does not count. Where power falls by orders of magnitude between frequencies, as
+    behind a smooth kernel, leakage still makes differences between models scatter more than those
+    of the exact likelihood.
 
     Parameters
     ----------
