@@ -374,7 +374,7 @@ class LinearResponse:
         """Everything about a state that means something."""
         is_symmetric = self._is_symmetric  # looks at the study before anything is compiled
         solved = self._solve(state, near, n_lags=n_lags)
-        if isinstance(solved.steady.speed, jax.core.Tracer):
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(solved)):
             return solved
         if not solved.steady.speed < AT_REST:
             self._refuse_state(state, "no steady state is found")
