@@ -67,7 +67,7 @@ def descend(function, starts, optimizer, n_steps, description="descent"):
     return np.array(positions[:-1]), np.array(values)
 
 
-def descend_within(function, start, margins, reach=1.0, n_rounds=2, n_steps=80):
+def descend_within(function, starts, margins, reach=1.0, n_rounds=1, n_steps=150):
     """Minimise a function while others stay above margins, which are lowered level by level.
 
     Sequential quadratic programming (SLSQP of SciPy), in boxes around where the last one ended, so
@@ -79,7 +79,7 @@ def descend_within(function, start, margins, reach=1.0, n_rounds=2, n_steps=80):
         Function of an array of shape (d,) that returns an array of shape (1 + k,): the value to
         minimise, and k values that have to stay above margins. It can be differentiated. Where it
         is not finite, the search turns back.
-    start : array, shape (d,)
+    starts : array, shape (n, d)
     margins : array, shape (n_levels, k)
         Margins of each level.
     reach : float
@@ -91,25 +91,31 @@ def descend_within(function, start, margins, reach=1.0, n_rounds=2, n_steps=80):
 
     Returns
     -------
-    positions : array, shape (n_levels, d)
+    positions : array, shape (n, n_levels, d)
         The lowest that keeps the margins of each level; where none does, the last.
-    values : array, shape (n_levels, 1 + k)
+    values : array, shape (n, n_levels, 1 + k)
         The function there.
-    slopes : array, shape (n_levels,)
+    slopes : array, shape (n, n_levels)
         Largest component of the value's gradient there that no active margin balances.
-    n_evaluations : int
+    n_evaluations : array of int, shape (n,)
+        Values with gradients that each start took.
     """
-    evaluate, x = _Remembered(function), np.asarray(start, dtype=float)
-    found = []
+    evaluate = _Remembered(function)
+    found = [_lower(evaluate, start, margins, reach, n_rounds, n_steps) for start in tqdm(starts)]
+    return tuple(map(np.array, zip(*found, strict=True)))
+
+
+def _lower(evaluate, start, margins, reach, n_rounds, n_steps):
+    """Positions, values and slopes of all levels from one start, and what they took."""
+    x, before, levels = np.array(start, dtype=float), evaluate.n, []
     for margin in np.asarray(margins, dtype=float):
         for _ in range(n_rounds):
             x = _within(evaluate, x, margin, reach, n_steps)
         values, jacobian = evaluate(x)
         active = jacobian[1:][values[1:] < margin + SLACK]
         balanced = active.T @ np.linalg.lstsq(active.T, jacobian[0])[0]
-        found.append((x, values, np.abs(jacobian[0] - balanced).max()))
-    positions, values, slopes = map(np.array, zip(*found, strict=True))
-    return positions, values, slopes, evaluate.n
+        levels.append((x, values, np.abs(jacobian[0] - balanced).max()))
+    return *map(np.array, zip(*levels, strict=True)), evaluate.n - before
 
 
 def _within(evaluate, x, margin, reach, n_steps):

@@ -29,7 +29,8 @@ def use_devices(n_devices):
     XLA reads the device count once, when the first computation starts, so this has to come before
     anything else uses JAX. With `JAX_PLATFORMS=cuda` in the environment, JAX computes on all GPUs
     that it finds instead. No other `JAX_...` variable and no flag in `XLA_FLAGS` changes what is
-    computed: they are put aside, also for the processes that this one starts.
+    computed: they are put aside, also for the processes that this one starts. Linear algebra takes
+    one thread for each device.
 
     Parameters
     ----------
@@ -83,6 +84,8 @@ def _settle(environment, n_devices):
             del environment[name]
     environment["JAX_PLATFORMS"] = platforms
     environment["XLA_FLAGS"] = " ".join([*flags, f"{COUNT}={n_devices}"])
+    # Devices share the cores, and threads of linear algebra would wait for each other's cores.
+    environment["OPENBLAS_NUM_THREADS"] = "1"
 
 
 def _backend():

@@ -29,7 +29,7 @@ import numpy as np
 from tvboptim.experimental.network_dynamics.core.bunch import Bunch
 
 AT_REST = 1e-9  # per ms: a state that moves more slowly is a steady one
-STRIDE = {True: 0.002, False: 0.05}  # of an implicit step with the flow: from afar, from near
+STRIDE = {True: 0.0005, False: 0.05}  # of an implicit step with the flow: from afar, from near
 SAME = 1e-4  # two states that differ by less are one
 WIDEST = {True: 250.0, False: 32.0}  # panels of the kernel's transform, ms: finer where modes turn
 

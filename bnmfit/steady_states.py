@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-SETTLED = 1e-6  # per ms: slower than this, Newton's method takes over
+SETTLED = 3e-7  # per ms: slower than this, Newton's method takes over
 CHUNK, MOST_CHUNKS = 250, 80  # steps between two looks at the speed, and how often to look
-MOST_STEPS = 50  # of Newton's method, or of one close to it
+MOST_STEPS = 100  # of Newton's method, or of one close to it
 
 
 def relax(drift, x, dt):
@@ -58,7 +58,7 @@ def root_near(drift, x, stride=jnp.inf):
     Returns
     -------
     array, shape (n,)
-        The root, or where 50 steps have led. Its derivative, in both modes and of any order, is
+        The root, or where 100 steps have led. Its derivative, in both modes and of any order, is
         that of the implicit function theorem, and does not go through the steps.
     """
 
