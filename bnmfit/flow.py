@@ -113,7 +113,8 @@ class Linear(NamedTuple):
     gain : array, shape (n_regions,)
         Effect of the first coupling input on the first state variable, per ms.
     asymmetry : float
-        Of the derivative of that input by that variable, relative to its largest entry.
+        Of what A is in units of the root of the gain, for the first state variable: relative to its
+        largest entry. NaN where a gain is not positive.
     """
 
     A: jax.Array
@@ -149,7 +150,7 @@ def linearised(flow, own, links, x):
     links_jacobian = jax.jacfwd(partial(flow.coupled, links))(x)
     A = jnp.einsum("aci,cibj->aibj", gains, links_jacobian)
     A += jnp.einsum("abi,ij->aibj", local, jnp.eye(n))
-    square = links_jacobian[0, :, 0]
-    largest = jnp.abs(square).max()
-    asymmetry = jnp.abs(square - square.T).max() / jnp.where(largest > 0, largest, 1.0)
-    return Linear(A.reshape(m * n, m * n), gains[0, 0], asymmetry)
+    gain = gains[0, 0]
+    scaled = A[0, :, 0] * jnp.sqrt(gain) / jnp.sqrt(gain)[:, None]
+    asymmetry = jnp.abs(scaled - scaled.T).max() / jnp.abs(scaled).max()
+    return Linear(A.reshape(m * n, m * n), gain, asymmetry)

@@ -321,8 +321,7 @@ class LinearResponse:
             own, links, x = self._flow.parts(self.study.state)
             if self.symmetric is not None or len(x) > 1:
                 return bool(self.symmetric) and len(x) == 1
-            linear = linearised(self._flow, own, links, x)
-            return bool((linear.asymmetry < 1e-12) & (linear.gain > 0).all())
+            return bool(linearised(self._flow, own, links, x).asymmetry < 1e-12)
 
     def _covariances_of(self, n_lags):
         study, n = self.study, self.study.n_regions
@@ -378,6 +377,11 @@ class LinearResponse:
             return solved
         if not solved.steady.speed < AT_REST:
             self._refuse_state(state, "no steady state is found")
+        if is_symmetric and not solved.asymmetry < 1e-9:
+            raise ValueError(
+                "The coupling of this state is not symmetric, as that of the study is: build "
+                "`LinearResponse(study, symmetric=False)` for it."
+            )
         if not solved.steady.leading < 0:
             self._refuse_state(
                 state,
@@ -386,11 +390,6 @@ class LinearResponse:
             )
         if not (jnp.diagonal(solved.covariances[0]) > 0).all():  # NaN, too
             self._refuse_state(state, "a region's BOLD has no positive variance")
-        if is_symmetric and solved.asymmetry > 1e-9:
-            raise ValueError(
-                "The coupling of this state is not symmetric, as that of the study is: build "
-                "`LinearResponse(study, symmetric=False)` for it."
-            )
         return solved
 
     def _refuse_state(self, state, reason):

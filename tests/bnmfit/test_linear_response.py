@@ -132,11 +132,13 @@ def test_gradients_are_right_in_both_modes_for_every_parameter():
     np.testing.assert_allclose(reverse / scale, forward / scale, rtol=0, atol=1e-9)
 
 
-def test_a_state_close_by_gives_the_same():
+def test_a_state_close_by_gives_the_same_and_batches_go_through():
     near = minute().steady_state(at(START)).x
-    state = at(START + 0.001)
-    one, other = (minute().expected_observation(state, near=x) for x in (None, near))
-    np.testing.assert_allclose(other, one, atol=1e-9)  # Newton's last step
+    vectors = START + jnp.array([[0.0], [0.001]])
+    batch = jax.jit(jax.vmap(lambda vector: minute().expected_observation(at(vector), near=near)))
+    for fc, vector in zip(batch(vectors), vectors, strict=True):
+        expected = minute().expected_observation(at(vector))
+        np.testing.assert_allclose(fc, expected, atol=1e-9)  # Newton's last step
 
 
 def test_beyond_stability_compiled_functions_stay_finite():
