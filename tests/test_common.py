@@ -4,16 +4,22 @@ import _common
 from _common import (
     bold_monitor,
     bounds,
+    expected_observation,
     fc_target,
+    find_valley,
+    load_result,
     loss,
     model,
+    n_regions,
     network,
     observation,
+    response,
     state,
     transient,
     vary,
     weights,
 )
+from bnmfit.calibration import effective_number
 
 import os
 import subprocess
@@ -198,3 +204,33 @@ def test_names_of_the_page():
         "cost_box",
     ):
         assert callable(getattr(_common, name)) or name == "state"
+
+
+def test_the_expected_fc_is_the_average_of_simulations_at_twelve_places():
+    simulated = load_result("response_agreement")
+    upper = np.triu_indices(n_regions, 1)
+    at = jax.jit(lambda G, w: expected_observation(vary(state, G=G, w=w), response.n_samples))
+    error = np.sqrt(simulated["variance"].values / simulated.attrs["draws"])
+    places = zip(simulated["G"].values, simulated["w"].values, strict=True)
+    expected = np.array([np.asarray(at(*place))[upper] for place in places])
+    z = (simulated["mean"].values - expected) / error
+    assert len(z) == 12
+    # By chance 0.27 % are beyond three errors; entries of one place are not independent.
+    assert (np.abs(z) > 3).mean(axis=1).max() < 0.01
+    # The RMSE is that of the averages alone; it is uncertain by a tenth for 500 free entries.
+    ratio = np.sqrt((z**2).mean(axis=1))
+    np.testing.assert_allclose(ratio, 1, atol=0.15)
+
+
+def test_fc_varies_between_recordings_as_it_does_between_simulations():
+    spread, valley = load_result("fc_variability"), find_valley()
+    for k, w in enumerate(spread["w"].values):
+        scatter = response.observation_covariance(vary(state, G=float(valley.G_at(w)), w=w))
+        scatter = np.asarray(scatter)
+        simulated_sd = np.sqrt((spread["entry_sd"].values[k] ** 2).mean())
+        last = spread["trace"].isel(w=k, n=-1).values
+        counted = effective_number(*last, int(spread["n"][-1]))
+        computed = effective_number(np.trace(scatter), (scatter**2).sum(), 0, correct=False)
+        # 400 draws of about 500 free entries know an sd to 0.2 %; first order leaves a percent.
+        np.testing.assert_allclose(np.sqrt(np.diag(scatter).mean()), simulated_sd, rtol=0.02)
+        np.testing.assert_allclose(computed, counted, rtol=0.1)
