@@ -10,11 +10,16 @@ The ways of one row run in turn, so that all see the same machine. Ratios are me
 from _common import (
     batched,
     bounds,
+    draw_observation,
+    expected_observation,
     fc_target,
     loss,
+    mean_observation,
     model,
     n_regions,
     n_steps,
+    response,
+    rmse,
     state,
     study,
     vary,
@@ -22,6 +27,10 @@ from _common import (
 )
 from bnmbook.checks import check
 from bnmbook.measuring import processor
+from bnmfit.flow import flow_of, linearised
+from bnmfit.haemodynamics import kernel_transform
+from bnmfit.spectra import covariance_function
+from bnmfit.steady_states import relax, root_near
 
 import argparse
 import ctypes
@@ -52,6 +61,7 @@ REGIONAL = {
     "w": jnp.full(n_regions, 0.3),
     "I_o": jnp.full(n_regions, 0.32),
 }
+N_MEAN = 1000  # simulations that the expected FC is held against
 POINTS = np.random.default_rng(0).uniform(0.01, 0.6, (64, 2))
 IN_C = ("a", "b", "d", "gamma", "tau_s", "w", "J_N", "I_o")
 
@@ -197,6 +207,95 @@ def comparison(in_c, n_turns):
     return "\n".join(lines)
 
 
+def without_noise(n_turns):
+    """Markdown: the expected FC and drawn ones against one `loss`, and what each is worth."""
+    at = vary(state, **TWO)
+    near = response.steady_state(vary(state, **{name: 1.01 * x for name, x in TWO.items()})).x
+
+    def misfit(values):
+        return rmse(expected_observation(vary(state, **values), near=near), fc_target)
+
+    key = jax.random.key(0)
+
+    def expected(values, **more):
+        return expected_observation(vary(state, **values), **more)
+
+    length = response.n_samples
+    ways = [
+        of_nothing(fast, TWO),
+        of_nothing(partial(expected, near=near), TWO),
+        of_nothing(expected, TWO),
+        of_nothing(partial(expected, n_samples=length, near=near), TWO),
+        of_nothing(jax.value_and_grad(misfit), REGIONAL),
+        of_nothing(lambda v: draw_observation(vary(state, **v), key, 1000, near)[0], TWO),
+    ]
+    seconds = in_turn(ways, n_turns)
+    middle, ratios = (np.median(x, axis=0) for x in (seconds, seconds / seconds[:, :1]))
+    of_expected = np.median(seconds[:, 4] / seconds[:, 1])
+    lines = [
+        "| | ms | times | goal |",
+        "|---|--:|--:|--:|",
+        f"| expected FC, from a steady state nearby | {{}} | {ratios[1]:.3f} of a loss | 0.05 |",
+        f"| relaxed from the simulation's start | {{}} | {ratios[2]:.3f} of a loss | 0.15 |",
+        f"| of recordings of {length} samples | {{}} | {ratios[3]:.3f} of a loss | |",
+        f"| RMSE, gradient for 169 parameters | {{}} | {of_expected:.1f} of an expected FC | 3 |",
+        f"| 1,000 drawn FC matrices | {{}} | {ratios[5]:.1f} of a loss | 20 |",
+    ]
+    table = "\n".join(lines).format(*(f"{1e3 * s:.1f}" for s in middle[1:]))
+    return f"{table}\n\n{worth(at, ratios[3])}\n\n{parts_without_noise(at, near)}"
+
+
+def worth(at, price):
+    """Markdown: how many simulations know the FC as well as it is expected, and their price."""
+    variance = float(jnp.diagonal(response.observation_covariance(at)).mean())
+    mean = jax.jit(mean_observation)(at, jnp.arange(N_MEAN))
+    pairs = np.triu_indices(n_regions, 1)
+    away = (expected_observation(at, n_samples=response.n_samples) - mean)[pairs]
+    square, of_mean = float(jnp.mean(away**2)), variance / N_MEAN
+    beyond = square - of_mean
+    is_left = beyond > of_mean / 10  # less is within the luck of the draws
+    error = beyond if is_left else of_mean
+    n = variance / error
+    known, least = ("is left", "") if is_left else ("is the most that can hide in it", "at least ")
+    return (
+        f"An expected FC differs from the mean of {N_MEAN:,} simulations by an RMSE of "
+        f"{square**0.5:.4f}, where that mean is known within {of_mean**0.5:.4f}: "
+        f"{error**0.5:.4f} {known}. An entry of one simulation scatters by {variance**0.5:.3f}, so "
+        f"that it takes {least}{n:,.0f} simulations to know the FC as well, {n / price:,.0f} times "
+        "the time."
+    )
+
+
+def parts_without_noise(at, near):
+    """Markdown: what the steps of an expected FC take when each is run alone."""
+    flow = flow_of(study.network)
+    own, links, x_0 = flow.parts(at)
+
+    def drift(x):
+        return flow(own, links, x.reshape(near.shape)).ravel()
+
+    x = response.steady_state(at, near).x
+    A, gain, _ = jax.jit(partial(linearised, flow, own, links))(x)
+    Q, rows = at.noise.sigma**2 * jnp.eye(n_regions), slice(None)
+    transform = kernel_transform(study.monitor, study.dt, 1)
+    covariances = covariance_function(transform, rows, True, response.slowest)
+    symmetric = A * jnp.sqrt(gain) / jnp.sqrt(gain)[:, None]
+    ways = {
+        "relaxation, where no steady state is nearby": of_nothing(
+            lambda x: relax(partial(flow, own, links), x, study.dt), x_0
+        ),
+        "Newton's method, from nearby": of_nothing(lambda x: root_near(drift, x), near.ravel()),
+        "Jacobian": of_nothing(partial(linearised, flow, own, links), x),
+        "eigenvectors": of_nothing(jnp.linalg.eigh, symmetric),
+        "eigenvectors and covariance of BOLD": of_nothing(covariances, A, Q, gain),
+        "expected FC, from nearby": of_nothing(lambda s: expected_observation(s, near=near), at),
+    }
+    seconds = np.median(in_turn(list(ways.values()), 15), axis=0)
+    lines = ["| part of an expected FC | ms |", "|---|--:|"]
+    lines += [f"| {name} | {1e3 * s:.2f} |" for name, s in zip(ways, seconds, strict=True)]
+    return "\n".join(lines)
+
+
 def parts():
     """Markdown: what the steps of the loss take when each is run alone."""
     W, S, noise = jnp.asarray(weights), jnp.full(n_regions, 0.3), state._internal.noise_samples
@@ -326,6 +425,7 @@ def main():
         [
             f"On {processor()}, JAX {jax.__version__}, median of {arguments.turns} turns:",
             comparison(in_c, arguments.turns),
+            "### Without noise\n\n" + without_noise(arguments.turns),
             "### The floor\n\n" + arithmetic(in_c),
             "### Where the time goes\n\n" + parts(),
             "### Devices\n\n" + devices(),
