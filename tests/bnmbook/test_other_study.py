@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = ("02", "06", "08", "10", "15", "16")
+CHAPTERS = ("02", "06", "08", "10", "12", "15", "16")
 DATA = """
 from small_studies import brain
 weights, fc_target, tract_lengths = brain(40)
@@ -37,6 +37,17 @@ BUDGETS = {  # defaults of functions in chapters
     "gradient_check": {},
     "many_starts": {"n_starts": 8, "n_descent": 20},
     "fisher": {"n_draws": 2},
+    "regional_fit": {"n_updates": 10},
+    "free_connectome": {"n_updates": 10},
+    "steady_states": {"n_G": 6},
+    "ridge_states": {"n_w": 3, "n_G": 3},
+    "expected_scan": {"n_grid": 15},
+    "response_agreement": {"n_draws": 4},
+    "ridge_lines": {"n_w": 3, "n_G": 9},
+    "expected_cost": {"n_turns": 2, "n_draws": 20},
+    "response_failure": {"n_side": 3, "n_random": 4, "n_draws": 3},
+    "expected_regional_fit": {"n_starts": 2, "n_draws": 4},
+    "expected_free_connectome": {"n_steps": 20, "n_draws": 4},
     "nuts": {"n_warmup": 4, "n_draws": 8},
     "nuts_chains": {"n_warmup": 4, "n_draws": 8},
     "svi": {"n_steps": 40},
