@@ -321,7 +321,9 @@ class LinearResponse:
             own, links, x = self._flow.parts(self.study.state)
             if self.symmetric is not None or len(x) > 1:
                 return bool(self.symmetric) and len(x) == 1
-            return bool(linearised(self._flow, own, links, x).asymmetry < 1e-12)
+            # As one program, which is ready sooner than each operation by itself.
+            linear = jax.jit(partial(linearised, self._flow))(own, links, x)
+            return bool(linear.asymmetry < 1e-12)
 
     def _covariances_of(self, n_lags):
         study, n = self.study, self.study.n_regions
