@@ -138,7 +138,9 @@ class Page:
 
     def html(self, text):
         """Return a piece of Markdown, such as a caption, as HTML."""
-        return re.sub(r"\A<p>(.*)</p>\Z", r"\1", render(self.markdown(text), {}).strip())
+        shown = re.sub(r"\A<p>(.*)</p>\Z", r"\1", render(self.markdown(text), {}).strip())
+        # The links of pages become those of the site, as they do outside of outputs.
+        return re.sub(r'href="([^":]+)\.(?:ipynb|qmd)((?:#[^"]*)?)"', r'href="\1.html\2"', shown)
 
     def cell(self, cell):
         """Resolve one notebook cell in place; captioned outputs become figures with a number."""

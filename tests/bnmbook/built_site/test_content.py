@@ -46,9 +46,10 @@ def test_internal_links_and_anchors_exist(site, on_phone):
                 continue
             target = unquote(parts.path).lstrip("/") or "index.html"
             anchor = unquote(parts.fragment)
-            if not (site.folder / target).is_file() or (
-                anchor and anchor not in on_phone[target]["ids"]
-            ):
+            # A notebook is downloaded from its own page; other pages link to that page.
+            is_source = target.endswith(".ipynb") and Path(target).stem != Path(name).stem
+            is_there = not is_source and (site.folder / target).is_file()
+            if not is_there or (anchor and anchor not in on_phone[target]["ids"]):
                 broken.append(f"{name}: {link}")
     assert broken == []
     assert any(urlsplit(link).fragment for page in on_phone.values() for link in page["links"])
@@ -62,7 +63,8 @@ def test_images_load_and_have_alt_text(site, on_phone):
 
 
 def test_no_raw_keys_or_formulas_are_shown(on_phone):
-    raw = re.compile(r"\?@|@(fig|tbl|eq|sec)-|\b[a-z]+(19|20)\d\d[a-z]?\b|\$\$|\\[a-z]{3,}")
+    # Three letters at least, as every key has: cells of a table run together, as in "on1927".
+    raw = re.compile(r"\?@|@(fig|tbl|eq|sec)-|\b[a-z]{3,}(19|20)\d\d[a-z]?\b|\$\$|\\[a-z]{3,}")
     shown = {name: raw.search(page["text"]) for name, page in on_phone.items()}
     assert {name: match[0] for name, match in shown.items() if match} == {}
 
