@@ -67,7 +67,7 @@ def descend(function, starts, optimizer, n_steps, description="descent"):
     return np.array(positions[:-1]), np.array(values)
 
 
-def descend_within(function, starts, margins, reach=1.0, n_rounds=1, n_steps=150):
+def descend_within(function, starts, margins, reach=1.0, n_steps=150):
     """Minimise a function while others stay above margins, which are lowered level by level.
 
     Sequential quadratic programming (SLSQP of SciPy), in boxes around where the last one ended, so
@@ -77,17 +77,15 @@ def descend_within(function, starts, margins, reach=1.0, n_rounds=1, n_steps=150
     ----------
     function : callable
         Function of an array of shape (d,) that returns an array of shape (1 + k,): the value to
-        minimise, and k values that have to stay above margins. It can be differentiated. Where it
-        is not finite, the search turns back.
+        minimise, and k values that have to stay above margins. It can be differentiated. A
+        step to where it is not finite is not taken, and can end the level.
     starts : array, shape (n, d)
     margins : array, shape (n_levels, k)
         Margins of each level.
     reach : float
-        Half the width of a box.
-    n_rounds : int
-        Boxes in each level.
+        Half the width of the box of a level.
     n_steps : int
-        Steps in each box, at most.
+        Steps in each level, at most.
 
     Returns
     -------
@@ -101,16 +99,15 @@ def descend_within(function, starts, margins, reach=1.0, n_rounds=1, n_steps=150
         Values with gradients that each start took.
     """
     evaluate = _Remembered(function)
-    found = [_lower(evaluate, start, margins, reach, n_rounds, n_steps) for start in tqdm(starts)]
+    found = [_lower(evaluate, start, margins, reach, n_steps) for start in tqdm(starts)]
     return tuple(map(np.array, zip(*found, strict=True)))
 
 
-def _lower(evaluate, start, margins, reach, n_rounds, n_steps):
+def _lower(evaluate, start, margins, reach, n_steps):
     """Positions, values and slopes of all levels from one start, and what they took."""
     x, before, levels = np.array(start, dtype=float), evaluate.n, []
     for margin in np.asarray(margins, dtype=float):
-        for _ in range(n_rounds):
-            x = _within(evaluate, x, margin, reach, n_steps)
+        x = _within(evaluate, x, margin, reach, n_steps)
         values, jacobian = evaluate(x)
         active = jacobian[1:][values[1:] < margin + SLACK]
         balanced = active.T @ np.linalg.lstsq(active.T, jacobian[0])[0]

@@ -334,7 +334,6 @@ class LinearResponse:
     def _solve_for(self, state, near, n_lags):
         """Everything about a state, without a look at whether it means something."""
         own, links, x = self._flow.parts(state)
-
         stride = STRIDE[near is None]
         if near is None:
             near = relax(partial(self._flow, own, links), x, self.study.dt)
@@ -395,21 +394,17 @@ class LinearResponse:
         return solved
 
     def _refuse_state(self, state, reason):
-        study = self.study
         wrong = [
             name
-            for name, where in study.parameters.items()
+            for name, where in self.study.parameters.items()
             if name != "noise" and not np.isfinite(np.asarray(where(state), float)).all()
         ]
         if wrong:
             raise ValueError(f"Not finite: {', '.join(wrong)}. Give numbers.")
-        raise ValueError(
-            f"Linear response does not cover this state of {study.name}, because {reason}: "
-            "simulate it with `observation` instead."
-        )
+        self._refuse(reason, "this state of")
 
-    def _refuse(self, reason):
+    def _refuse(self, reason, what="the study"):
         raise ValueError(
-            f"Linear response does not cover the study {self.study.name}, because {reason}: "
+            f"Linear response does not cover {what} {self.study.name}, because {reason}: "
             "simulate it with `observation` instead."
         )
