@@ -23,9 +23,8 @@ def predictors(weights, fc_target):
     DataFrame
         One row for each of `constant` (the same value everywhere), `log weights`
         (a + b log(weight + 1e-4)), `row effects` (a_i + a_j) and `rank one` (v_i v_j), all by least
-        squares over the n (n - 1) / 2 pairs. Columns: how many free `numbers` each has, its
-        `correlation` over the pairs, and its `rmse` over the whole matrix with zero diagonal, as
-        the loss of a fit.
+        squares over the n (n - 1) / 2 pairs. Columns: how many free `numbers` each has, and the
+        three measures of `agreement`.
 
     Raises
     ------
@@ -36,16 +35,49 @@ def predictors(weights, fc_target):
     weights, fc = _checked(weights, fc_target)
     rows = {}
     for name, (n_numbers, predict) in PREDICTORS.items():
-        predicted = _without_diagonal(predict(weights, fc))
-        rows[name] = {
-            "numbers": n_numbers or len(fc),
-            "correlation": _correlation(_pairs_of(predicted), _pairs_of(fc)),
-            "rmse": np.sqrt(np.mean((predicted - fc) ** 2)),
-        }
+        predicted = predict(weights, fc, _all_known(fc))
+        rows[name] = {"numbers": n_numbers or len(fc)} | agreement(predicted, fc)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def prediction(name, weights, fc_target):
+def agreement(predicted, fc_target):
+    """How well one FC predicts another, by three measures that need not agree.
+
+    Parameters
+    ----------
+    predicted, fc_target : array, shape (n, n)
+        Symmetric; their diagonals do not count.
+
+    Returns
+    -------
+    dict
+        `correlation` over the n (n - 1) / 2 pairs; `without rows`, the correlation of what is left
+        of both after row effects (a_i + a_j, by least squares) are taken out; and `rmse` over the
+        whole matrix with zero diagonal, as the loss of a fit.
+
+    Raises
+    ------
+    ValueError
+        If the matrices differ in shape, are not square, have fewer than 3 regions or entries that
+        are not finite.
+    """
+    if np.shape(predicted) != np.shape(fc_target):
+        raise ValueError(
+            f"The prediction has the shape {np.shape(predicted)} and the FC {np.shape(fc_target)}: "
+            "pass two matrices of the same regions."
+        )
+    zero = np.zeros(np.shape(fc_target))
+    predicted, fc = _checked(zero, predicted)[1], _checked(zero, fc_target)[1]
+    known = _all_known(fc)
+    left = [_pairs_of(matrix - _row_effects(zero, matrix, known)) for matrix in (predicted, fc)]
+    return {
+        "correlation": _correlation(_pairs_of(predicted), _pairs_of(fc)),
+        "without rows": _correlation(*left),
+        "rmse": np.sqrt(np.mean((predicted - fc) ** 2)),
+    }
+
+
+def prediction(name, weights, fc_target, known=None):
     """Predict an FC without any simulation.
 
     Parameters
@@ -54,6 +86,8 @@ def prediction(name, weights, fc_target):
         A row of `predictors`.
     weights, fc_target : array, shape (n, n)
         As in `predictors`.
+    known : array of bool, shape (n, n), optional
+        Symmetric: the entries of the FC that may be used. By default all.
 
     Returns
     -------
@@ -67,7 +101,48 @@ def prediction(name, weights, fc_target):
     """
     if name not in PREDICTORS:
         raise ValueError(f"There is no predictor {name!r}: choose one of {', '.join(PREDICTORS)}.")
-    return _without_diagonal(PREDICTORS[name][1](*_checked(weights, fc_target)))
+    weights, fc = _checked(weights, fc_target)
+    known = _all_known(fc) if known is None else _without_diagonal(np.array(known, dtype=float))
+    return _without_diagonal(PREDICTORS[name][1](weights, fc, known))
+
+
+def hidden_pairs(n_regions, share, seed):
+    """Choose pairs of regions to be hidden from a fit.
+
+    Parameters
+    ----------
+    n_regions : int
+    share : float
+        Share of the pairs, on average.
+    seed : int or sequence of int
+
+    Returns
+    -------
+    array of bool, shape (n_regions, n_regions)
+        Symmetric.
+    """
+    hidden = np.zeros((n_regions, n_regions), bool)
+    upper = np.triu_indices(n_regions, 1)
+    hidden[upper] = np.random.default_rng(seed).random(upper[0].size) < share
+    return hidden | hidden.T
+
+
+def agreement_on(pairs, predicted, fc_target):
+    """RMSE and correlation of a prediction with an FC over some pairs of regions.
+
+    Parameters
+    ----------
+    pairs : array of bool, shape (n, n)
+        Which count; each pair once.
+    predicted, fc_target : array, shape (n, n)
+
+    Returns
+    -------
+    tuple of 2 floats
+    """
+    counted = np.triu(pairs, 1)
+    x, y = np.asarray(predicted)[counted], np.asarray(fc_target)[counted]
+    return float(np.sqrt(np.mean((x - y) ** 2))), _correlation(x, y)
 
 
 def _checked(weights, fc):
@@ -92,33 +167,42 @@ def _without_diagonal(matrix):
     return matrix
 
 
-def _constant(weights, fc):
-    return np.full_like(fc, _pairs_of(fc).mean())
+def _all_known(fc):
+    return _without_diagonal(np.ones_like(fc))
 
 
-def _log_weights(weights, fc):
+def _constant(weights, fc, known):
+    return np.full_like(fc, (known * fc).sum() / known.sum())
+
+
+def _log_weights(weights, fc, known):
     x, y = np.log(weights + OFFSET), _pairs_of(fc)
-    (a, b), *_ = np.linalg.lstsq(np.column_stack([np.ones_like(y), _pairs_of(x)]), y, rcond=None)
+    some = _pairs_of(known) > 0
+    design = np.column_stack([np.ones_like(y), _pairs_of(x)])
+    (a, b), *_ = np.linalg.lstsq(design[some], y[some], rcond=None)
     return a + b * x
 
 
-def _row_effects(weights, fc):
-    # Row i of the normal equations is (n - 2) a_i + sum(a) = sum_j fc_ij; their sum gives sum(a).
-    n, sums = len(fc), fc.sum(axis=1)
-    effects = (sums - sums.sum() / (2 * n - 2)) / (n - 2)
+def _row_effects(weights, fc, known):
+    # The normal equations: sum_j known_ij (a_i + a_j) = sum_j known_ij fc_ij for each i.
+    effects = np.linalg.lstsq(
+        np.diag(known.sum(axis=1)) + known, (known * fc).sum(axis=1), rcond=None
+    )[0]
     return effects[:, None] + effects
 
 
-def _rank_one(weights, fc, tolerance=1e-10, max_sweeps=2_000):
+def _rank_one(weights, fc, known, tolerance=1e-10, max_sweeps=2_000):
     """Each v_i has a closed form given the others, so one after the other takes its best value."""
-    scale, vectors = np.linalg.eigh(fc)
+    used = known * fc
+    scale, vectors = np.linalg.eigh(used)
     v = vectors[:, -1] * np.sqrt(max(scale[-1], 0.0))
+    squares = v**2
     for _ in range(max_sweeps):
-        before, square = v.copy(), v @ v
-        for i, row in enumerate(fc):
-            square -= v[i] ** 2
-            v[i] = row @ v / square if square > 0 else 0.0
-            square += v[i] ** 2
+        before = v.copy()
+        for i, (row, counts) in enumerate(zip(used, known, strict=True)):
+            total = counts @ squares
+            v[i] = row @ v / total if total > 0 else 0.0
+            squares[i] = v[i] ** 2
         if np.abs(v - before).max() <= tolerance * np.abs(v).max():
             break
     else:
