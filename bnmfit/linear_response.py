@@ -8,6 +8,7 @@ BOLD follows from P and the monitor's kernel.
 from bnmfit.flow import flow_of, linearised, why_no_flow
 from bnmfit.haemodynamics import kernel_transform
 from bnmfit.locality import refuse_other_regions
+from bnmfit.noise import noise_covariance
 from bnmfit.recordings import (
     draw_bold,
     expected_correlation,
@@ -340,11 +341,9 @@ class LinearResponse:
         return self._at_root(own, links, self._root(own, links, near, stride), n_lags)
 
     def _at_root(self, own, links, x, n_lags):
-        flow, noise = self._flow, self.study.network.noise
+        flow = self._flow
         linear = linearised(flow, own, links, x)
-        spread = noise.diffusion(jnp.nan, x, own.noise)
-        spread = jnp.zeros_like(x).at[noise._state_indices].set(spread)
-        Q = jnp.diag(spread.ravel() ** 2)
+        Q = noise_covariance(self.study.network.noise, x, own.noise)
         covariances, mode = self._covariances_of(n_lags)(linear.A, Q, linear.gain)
 
         drift = partial(flow, own, links)

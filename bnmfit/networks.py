@@ -1,5 +1,6 @@
 """From the parts of a study to a network that is ready to be simulated."""
 
+from bnmfit.noise import shared
 from bnmfit.simulation import bold_simulator
 
 import jax
@@ -103,4 +104,4 @@ def choose_simulator(study, state):
             "the same numbers and plain derivatives, at several times the price."
         )
         return "tvboptim", lambda state: monitor(model(state)).ys[skip:, 0], (why,)
-    return "fast", fast, ()
+    return "fast", shared(fast, study.network, study.noise_shape), ()

@@ -10,7 +10,8 @@ from bnmfit.data import (
 )
 from bnmfit.identity import identity_of
 from bnmfit.networks import choose_simulator, graph_of, refuse_absent, settle
-from bnmfit.predictors import predictors
+from bnmfit.noise import shared
+from bnmfit.predictors import agreement, predictors
 
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
+import pandas as pd
 from tvboptim.experimental.network_dynamics import Network
 from tvboptim.experimental.network_dynamics.solvers import Heun
 from tvboptim.observations.observation import compute_fc, rmse
@@ -129,6 +131,7 @@ class Study:
         solver=None,
         metric=rmse,
     ):
+        given = {key: value for key, value in locals().items() if key not in ("self", "name")}
         connectome = check_connectome(weights, lengths, labels)
         labels = connectome.labels
         is_series = np.ndim(target) == 2 and np.shape(target)[0] != np.shape(target)[1]
@@ -151,7 +154,9 @@ class Study:
             parameters["noise"] = lambda state: state._internal.noise_samples
         refuse_absent(parameters, state)
         n_noise = 0 if noise is None else len(network.noise._state_indices)
+        noise_shape = (timing.n_steps, n_noise, len(labels))
         vars(self).update(
+            _given=given,
             name=name,
             weights=connectome.weights,
             lengths=connectome.lengths,
@@ -162,7 +167,7 @@ class Study:
             n_regions=len(labels),
             network=network,
             solver=solver,
-            model=model,
+            model=shared(model, network, noise_shape),
             transient=transient,
             monitor=monitor,
             dt=dt,
@@ -171,10 +176,11 @@ class Study:
             tr=tr,
             signal=signal,
             skip=timing.skip,
+            free=MappingProxyType(dict(free)),
             parameters=MappingProxyType(parameters),
             bounds=MappingProxyType(bounds),
             metric=metric,
-            noise_shape=(timing.n_steps, n_noise, len(labels)),
+            noise_shape=noise_shape,
         )
         if noise is not None:  # drawn once, here, and not anew in each simulation
             state = self.vary(state, noise=self.draw_noise(state.noise.key))
@@ -192,6 +198,22 @@ class Study:
 
     def __repr__(self):
         return f"<Study {self.name}: {self.n_regions} regions, {self.simulator} simulator>"
+
+    def variant(self, name, **changes):
+        """Another study that differs from this one in what is named.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        **changes
+            What `Study` takes, to be used instead.
+
+        Returns
+        -------
+        Study
+        """
+        return Study(name, **(self._given | changes))
 
     @property
     def state(self):
@@ -345,6 +367,25 @@ class Study:
     def predictors(self):
         """What predicts the target without any simulation; see `bnmfit.predictors`."""
         return predictors(self.weights, self.target)
+
+    def compare(self, fits):
+        """Hold fits against what needs no simulation.
+
+        Parameters
+        ----------
+        fits : dict of str to tuple
+            By name: how many free numbers a fit has, and its FC, shape (n_regions, n_regions).
+
+        Returns
+        -------
+        DataFrame
+            The rows of `predictors`, and below them one for each fit.
+        """
+        rows = {
+            name: {"numbers": n_numbers} | agreement(fc, self.target)
+            for name, (n_numbers, fc) in fits.items()
+        }
+        return pd.concat([self.predictors(), pd.DataFrame.from_dict(rows, orient="index")])
 
     def probe_losses(self):
         """Loss at three points of the box of the first two parameters, as a tuple of floats.
