@@ -15,11 +15,12 @@ bnmbook: site preview reduced_site reduced_pages bundle tables notebooks compute
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths
-bnmfit: calibration descent posteriors valley
+bnmfit: recipe regional
+bnmfit: calibration descent posteriors searches valley
 bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
-bnmfit: study networks simulation flow locality identity predictors
+bnmfit: study networks simulation flow locality identity predictors noise
 bnmfit: data matrices timing reading regions
 """
 
