@@ -30,7 +30,7 @@ from bnmfit.descent import descend, with_gradient
 from bnmfit.linear_response import LinearResponse
 from bnmfit.progress import with_progress
 from bnmfit.study import Free, Study
-from bnmfit.valley import luck_on, valley_of
+from bnmfit.valley import monte_carlo_error_on, valley_of
 
 from pathlib import Path
 
@@ -88,16 +88,21 @@ stored_result, load_result = store.stored_result, store.load_result
 claim = claims_about("running-example", study.name)
 
 
+def show_beside_predictors(fits):
+    """Table of fits, by name (numbers, FC), below what predicts the target without simulating."""
+    return show_table(study.compare(fits).round(3).rename_axis("prediction").reset_index())
+
+
 def find_valley():
     """The valley of good fits over (G, w), as the grid scan's chapter found its floor."""
     return valley_of(load_result("valley_floor"), *box("G", "w"))
 
 
-def luck_of_a_draw():
+def monte_carlo_error():
     """Standard deviation of the loss between draws of the noise, on the floor of the valley."""
-    return luck_on(load_result("valley_floor"))
+    return monte_carlo_error_on(load_result("valley_floor"))
 
 
 def good_enough():
-    """A loss that is as good as the lowest of the grid scan, give or take the luck of a draw."""
-    return float(load_result("grid_scan")["loss"].min()) + luck_of_a_draw()
+    """A loss that is as good as the lowest of the grid scan, give or take the Monte Carlo error of one."""
+    return float(load_result("grid_scan")["loss"].min()) + monte_carlo_error()

@@ -162,6 +162,36 @@ def draw_contours(ax, x, y):
     ax.contour(across, up, height, levels=levels, colors="black", linewidths=(0.8, 1.4))
 
 
+def draw_mass_lines(ax, grid, valley):
+    """Draw lines around 50 and 94 percent of a posterior's mass on a refined grid.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With G across and w up.
+    grid : xarray.Dataset
+        As `bnmfit.posteriors.refined_grid` returns it, over a valley's coordinates x and w.
+    valley : bnmfit.valley.Valley
+    """
+    density, mass = grid["log_density"].values, grid["mass"].values
+    height = np.nan_to_num(density, neginf=density[mass > 0].min())  # outside of the box
+    order = np.argsort(-density)
+    at = order[np.searchsorted(mass[order].cumsum(), [0.94, 0.5])]
+    (left, low), (right, high) = valley.low, valley.high
+    w = grid["w"].values  # mirrored at the edges, so that lines run straight to them
+    w = np.concatenate([w, 2 * low - w, 2 * high - w])
+    lines = ax.tricontour(
+        valley.G_at(w) + np.tile(grid["x"], 3),
+        w,
+        np.tile(height, 3),
+        levels=density[at],
+        colors="black",
+        linewidths=(0.9, 1.8),
+    )
+    edge = plt.Rectangle((left, low), right - left, high - low, transform=ax.transData)
+    lines.set_clip_path(edge)
+
+
 def draw_spread(ax, x, curves, color, style, label):
     """Draw the median of many curves, and the band from their 10th to their 90th percentile.
 

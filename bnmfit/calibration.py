@@ -1,6 +1,8 @@
-"""How many independent numbers an FC matrix counts for, and the grids on which to find out."""
+"""Calibrate a tempered likelihood: effective numbers, grids of posteriors, ranks and coverage."""
 
 import numpy as np
+from scipy.interpolate import RegularGridInterpolator
+from scipy.stats import binom
 
 # Where to evaluate distances across a valley: evenly in its core, and outside it ever more widely,
 # as shares of the way from the floor to the ends of the box.
@@ -86,6 +88,207 @@ def largest_that_covers(coverage, goal):
             "grid, or there are too few of them."
         )
     return max(enough)
+
+
+def groups_of(n_data):
+    """Which of the simulated data sets are used for what.
+
+    Parameters
+    ----------
+    n_data : int
+        Number of data sets: the first half with truths from all of the box, the others with truths
+        near the valley.
+
+    Returns
+    -------
+    dict of str to array of bool, shape (n_data,)
+        `anywhere`, the first half; `tuning` and `validation`, every other one of the second half.
+    """
+    position = np.arange(n_data)
+    near, even = position >= n_data // 2, position % 2 == 0
+    return {"anywhere": ~near, "tuning": near & even, "validation": near & ~even}
+
+
+def resampled_numbers(holds, goal, n_resamples=1000, seed=0):
+    """The largest effective number that covers, in bootstrap samples of the data sets.
+
+    Parameters
+    ----------
+    holds : dict
+        By effective number of entries, which intervals hold the truth: an array of bool, shape
+        (n_data, ...).
+    goal : float
+        Share that they should cover.
+    n_resamples, seed : int
+        Number of bootstrap samples of data sets, and seed.
+
+    Returns
+    -------
+    array, shape (n_resamples,)
+        Where no number covers the goal, the smallest one.
+    """
+    numbers = np.array(sorted(holds))
+    shares = np.array([np.asarray(holds[n], float).reshape(len(holds[n]), -1) for n in numbers])
+    shares = shares.mean(axis=-1)  # by number and data set
+    n_data = shares.shape[1]
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for _ in range(n_resamples):
+        enough = shares[:, rng.integers(n_data, size=n_data)].mean(axis=1) >= goal
+        chosen.append(numbers[enough].max(initial=numbers[0]))
+    return np.array(chosen)
+
+
+class PosteriorGrid:
+    """A fine grid in a valley's coordinates, and the tempered posteriors on it.
+
+    With its standard deviation integrated out, a likelihood of n effective entries is the mean
+    square difference to the power -n / 2. What is known of it on coarse knots is interpolated.
+
+    Parameters
+    ----------
+    valley : bnmfit.valley.Valley
+    x, w : array, shape (n_x,), (n_w,)
+        Knots: distances in G from the floor, and places along it.
+    per_knot : int
+        Points of the fine grid for each knot of x.
+    n_along : int
+        Cells of the fine grid along w.
+
+    Attributes
+    ----------
+    x, w, G : array, shape (n_fine, n_along)
+        Coordinates of the cells.
+    area : array, shape (n_fine, n_along)
+        Area of each cell, zero outside of the valley's box. This is the uniform prior.
+    """
+
+    def __init__(self, valley, x, w, per_knot=4, n_along=70):
+        self._knots = np.asarray(x, float), np.asarray(w, float)
+        last = len(x) - 1
+        fine = np.interp(np.linspace(0, last, per_knot * last + 1), np.arange(last + 1), x)
+        edges = np.linspace(valley.low[1], valley.high[1], n_along + 1)
+        self.x, self.w = np.meshgrid(fine, (edges[1:] + edges[:-1]) / 2, indexing="ij")
+        self.G = valley.G_at(self.w) + self.x
+        inside = (valley.low[0] <= self.G) & (valley.high[0] >= self.G)
+        self.area = np.gradient(fine)[:, None] * inside
+
+    def log_of(self, mse):
+        """Logarithm of mean squares that are known at the knots.
+
+        Parameters
+        ----------
+        mse : array, shape (n_x, n_w)
+
+        Returns
+        -------
+        array, shape (n_fine, n_along)
+        """
+        interpolate = RegularGridInterpolator(self._knots, np.asarray(mse, float))
+        return np.log(interpolate((self.x, self.w)))
+
+    def mass(self, log_mse, n, prior=1.0):
+        """Posterior mass of each cell.
+
+        Parameters
+        ----------
+        log_mse : array, shape (n_fine, n_along)
+            As `log_of` gives it.
+        n : float
+            Effective number of entries.
+        prior : array, shape (n_fine, n_along)
+            Density of the prior in G and w, up to a factor, within the box.
+
+        Returns
+        -------
+        array, shape (n_fine, n_along)
+            Sums to 1.
+        """
+        log_density = -n / 2 * log_mse
+        mass = np.exp(log_density - log_density.max()) * self.area * prior
+        return mass / mass.sum()
+
+    def ranks(self, mass, x, w):
+        """Mass below a true x and below a true w.
+
+        Parameters
+        ----------
+        mass : array, shape (n_fine, n_along)
+        x, w : float
+
+        Returns
+        -------
+        array, shape (2,)
+        """
+        return np.array([mass[self.x < x].sum(), mass[self.w < w].sum()])
+
+    def moments(self, mass, values):
+        """Mean of a quantity, and the ends of the interval with its middle 80 %.
+
+        Parameters
+        ----------
+        mass, values : array, shape (n_fine, n_along)
+            Posterior mass of the cells, and the quantity in them, such as the grid's `x`.
+
+        Returns
+        -------
+        array, shape (3,)
+            Mean, 10 % quantile, 90 % quantile.
+        """
+        values, mass = np.ravel(values), np.ravel(mass)
+        order = np.argsort(values)
+        ends = np.searchsorted(mass[order].cumsum(), [0.1, 0.9])
+        return np.array([mass @ values, *values[order][np.minimum(ends, len(order) - 1)]])
+
+
+def held_by(ranks, share=0.8):
+    """Which central intervals hold the truth, by the ranks of the truth.
+
+    Parameters
+    ----------
+    ranks : array
+        Posterior mass below the truth.
+    share : float
+        Mass of the interval.
+
+    Returns
+    -------
+    array of bool
+        In the shape of the ranks.
+    """
+    ranks = np.asarray(ranks)
+    return (ranks > (1 - share) / 2) & (ranks < (1 + share) / 2)
+
+
+def uniform_band(n, levels, share=0.95, n_draws=4000, seed=0):
+    """Band that holds the whole ECDF of n uniform ranks in a share of the cases.
+
+    At each level the band is a central interval of the binomial distribution; how much each has to
+    hold, for all of them together to hold the share, is found by simulation.
+
+    Parameters
+    ----------
+    n : int
+        Number of ranks.
+    levels : array, shape (n_levels,)
+        Where the ECDF is looked at, between 0 and 1.
+    share : float
+        Share of the samples whose ECDF stays inside at all levels.
+    n_draws, seed : int
+        Samples that are drawn, and seed.
+
+    Returns
+    -------
+    low, high : array, shape (n_levels,)
+        Ends of the band, as shares of the ranks.
+    """
+    levels = np.asarray(levels, float)
+    ranks = np.sort(np.random.default_rng(seed).uniform(size=(n_draws, n)), axis=1)
+    counts = np.array([np.searchsorted(row, levels, side="right") for row in ranks])
+    tail = np.minimum(binom.cdf(counts, n, levels), binom.sf(counts - 1, n, levels))
+    at_each = np.quantile(tail.min(axis=1), 1 - share)
+    low, high = binom.ppf(at_each, n, levels), binom.isf(at_each, n, levels)
+    return low / n, high / n
 
 
 def knots_across(valley):

@@ -62,7 +62,7 @@ def prior_shape(name, low=0.0, high=1.0):
     return dist.TruncatedNormal(low + centre * width, sd * width, low=low, high=high)
 
 
-def sample_chains(mcmc, seed):
+def sample_chains(mcmc, seed, n_pmap=None, n_vmap=None):
     """Warm up and sample, and keep what a reader needs to judge the run.
 
     Parameters
@@ -70,6 +70,8 @@ def sample_chains(mcmc, seed):
     mcmc : numpyro.infer.MCMC
         With a NUTS kernel of a model that has one observed site.
     seed : int
+    n_pmap, n_vmap : int, optional
+        How to evaluate the log likelihood of the draws, as in `bnmfit.batches.batched`.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def sample_chains(mcmc, seed):
         sites[:] = by_site
         return jnp.stack([x.sum() for x in by_site.values()])
 
-    rows = batched_rows(summed)(*(x.values.ravel() for x in posterior.values()))
+    rows = batched_rows(summed, n_pmap, n_vmap)(*(x.values.ravel() for x in posterior.values()))
     shape = tuple(posterior.sizes[dim] for dim in ("chain", "draw"))
     values = {
         name: (("chain", "draw"), x.reshape(shape)) for name, x in zip(sites, rows.T, strict=True)
@@ -107,7 +109,30 @@ def sample_chains(mcmc, seed):
     return tree
 
 
-def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000):
+def has_settled(elbo, block):
+    """Whether the ELBO rises no more: its last block is not above the one before.
+
+    Parameters
+    ----------
+    elbo : array, shape (n_steps,)
+        Estimates of the ELBO, one per step.
+    block : int
+        Steps in a block.
+
+    Returns
+    -------
+    bool
+        True if the mean of the last block exceeds that of the block before by no more than one
+        standard error of the difference. False before there are two blocks.
+    """
+    if len(elbo) < 2 * block:
+        return False
+    before, last = np.asarray(elbo)[-2 * block :].reshape(2, block)
+    error = np.sqrt((before.var(ddof=1) + last.var(ddof=1)) / block)
+    return bool(last.mean() - before.mean() <= error)
+
+
+def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000, block=None):
     """Fit a variational guide to a posterior with Adam, and draw from it.
 
     Parameters
@@ -123,6 +148,8 @@ def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000):
         return; seed.
     n_weights : int
         Draws whose importance weight is computed, with one simulation each.
+    block : int, optional
+        Stop after a block of so many steps if the ELBO `has_settled`; by default after n_steps.
 
     Returns
     -------
@@ -133,26 +160,48 @@ def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000):
     """
     keys = jax.random.split(jax.random.key(seed), 4)
     elbo = Trace_ELBO()
-    result = SVI(model, guide, Adam(rate), elbo).run(keys[0], n_steps)
-    draws = guide.sample_posterior(keys[1], result.params, sample_shape=(1, n_draws))
+    svi, size = SVI(model, guide, Adam(rate), elbo), block or n_steps
+    at, losses = svi.init(keys[0]), np.empty(0)
+    advance = jax.jit(lambda at: jax.lax.scan(lambda at, _: svi.update(at), at, length=size))
+    while len(losses) < n_steps and not has_settled(-losses, size):
+        at, new = advance(at)
+        losses = np.append(losses, new)
+    params = svi.get_params(at)
+    draws = guide.sample_posterior(keys[1], params, sample_shape=(1, n_draws))
 
     base = guide.get_base_dist().sample(keys[3], (n_draws,))
-    latent = jax.vmap(guide.get_transform(result.params))(base)
+    latent = jax.vmap(guide.get_transform(params))(base)
 
     def log_weight(key):  # which is what the ELBO is the mean of
-        return -elbo.loss(jax.random.wrap_key_data(key), result.params, model, guide)
+        return -elbo.loss(jax.random.wrap_key_data(key), params, model, guide)
 
     weight_keys = jax.random.key_data(jax.random.split(keys[2], n_weights))
     groups = {
         "posterior": {name: (("chain", "draw"), np.asarray(x)) for name, x in draws.items()},
         "latent": {"z": (("draw", "site"), np.asarray(latent))},
-        "optimisation": {"elbo": ("step", -np.asarray(result.losses))},
+        "optimisation": {"elbo": ("step", -losses)},
         "importance": {"log_weight": ("draw", batched_rows(log_weight)(weight_keys))},
     }
     tree = xr.DataTree.from_dict({name: xr.Dataset(values) for name, values in groups.items()})
     tree["latent"] = xr.DataTree(tree["latent"].to_dataset().assign_coords(site=sorted(draws)))
-    tree.attrs = {"simulations": n_weights, "gradients": n_steps, "seed": seed}
+    tree.attrs = {"simulations": n_weights, "gradients": len(losses), "seed": seed}
     return tree
+
+
+def k_hat_limit(n_weights):
+    """Largest Pareto k-hat at which importance weights can still be used.
+
+    Parameters
+    ----------
+    n_weights : int
+        Number of weights S that k-hat was computed from.
+
+    Returns
+    -------
+    float
+        min(1 - 1 / log10(S), 0.7), after Vehtari et al. (2024).
+    """
+    return float(min(1 - 1 / np.log10(n_weights), 0.7))
 
 
 def refined_grid(log_density, low, high, names, n_grid=24, tolerance=0.01, max_levels=30):

@@ -203,7 +203,7 @@ def best_of(floor):
     return floor["loss"].isel(step=floor["loss"].mean("draw").argmin("step"))
 
 
-def luck_on(floor):
+def monte_carlo_error_on(floor):
     """Standard deviation of the loss between draws of the noise, on the floor, mean over w."""
     return float(best_of(floor).std("draw", ddof=1).mean("w"))
 
@@ -227,7 +227,7 @@ def valley_of(floor, low, high):
         If the floor does not fall as w rises, so that no exchange of w for G describes it.
     """
     slope, intercept = np.polyfit(floor["w"], best_of(floor)["G"], 1)
-    taper, width = np.polyfit(floor["w"], _half_widths(floor, luck_on(floor)), 1)
+    taper, width = np.polyfit(floor["w"], _half_widths(floor, monte_carlo_error_on(floor)), 1)
     if not slope < 0:
         raise ValueError(
             f"Along the floor G changes by {slope:.3f} per unit of w, but a valley in which the "

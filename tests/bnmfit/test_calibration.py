@@ -1,12 +1,17 @@
 """Effective numbers of entries, and the grids that they are calibrated on."""
 
 from bnmfit.calibration import (
+    PosteriorGrid,
     candidate_numbers,
     effective_number,
+    groups_of,
+    held_by,
     knots_across,
     knots_along,
     largest_that_covers,
+    resampled_numbers,
     traces_of,
+    uniform_band,
 )
 from bnmfit.valley import Valley
 
@@ -54,3 +59,70 @@ def test_knots_reach_from_end_to_end_of_the_box(valley):
     assert (w[0], w[-1]) == (valley.low[1], valley.high[1])
     core = x[np.abs(x) < 3 * valley.unit]
     assert np.diff(core).max() <= valley.unit / 7
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return PosteriorGrid(VALLEY, knots_across(VALLEY), knots_along(VALLEY))
+
+
+def test_a_posterior_grid_covers_the_box(grid):
+    widths = np.subtract(VALLEY.high, VALLEY.low)
+    cell = widths[1] / grid.x.shape[1]
+    assert grid.area.sum() * cell == pytest.approx(widths.prod(), rel=0.01)
+    outside = (VALLEY.low[0] > grid.G) | (VALLEY.high[0] < grid.G)
+    assert (grid.area[outside] == 0).all()
+
+
+def test_its_posteriors_have_known_moments(grid):
+    """A power of a Lorentzian in x is Student's t; nothing depends on w."""
+    n, scale = 30, 0.01
+    coarse = 1 + (knots_across(VALLEY)[:, None] / scale) ** 2 + 0 * knots_along(VALLEY)
+    mass = grid.mass(grid.log_of(coarse), n)
+    assert mass.sum() == pytest.approx(1)
+    sd = scale / np.sqrt(n - 1) * np.sqrt((n - 1) / (n - 3))  # t with n - 1 degrees of freedom
+    assert np.sum(mass * grid.x**2) ** 0.5 == pytest.approx(sd, rel=0.05)
+    mean, low, high = grid.moments(mass, grid.x)
+    assert mean == pytest.approx(0, abs=sd / 20)
+    assert (low, high) == pytest.approx((-1.28 * sd, 1.28 * sd), rel=0.12)
+    middle = np.mean([VALLEY.low[1], VALLEY.high[1]])
+    assert grid.ranks(mass, 0.0, middle) == pytest.approx((0.5, 0.5), abs=0.06)
+
+
+def test_a_prior_takes_away_what_it_excludes(grid):
+    mass = grid.mass(np.zeros_like(grid.x), 10, prior=grid.x > 0)
+    assert mass[grid.x <= 0].sum() == 0
+    assert mass.sum() == pytest.approx(1)
+
+
+def test_intervals_hold_the_truth_between_their_ends():
+    np.testing.assert_array_equal(held_by([0.05, 0.2, 0.5, 0.95]), [False, True, True, False])
+    np.testing.assert_array_equal(held_by([0.2, 0.5], share=0.5), [False, True])
+
+
+def test_resampled_numbers_spread_around_the_one_chosen():
+    data = np.arange(400)[:, None]
+    holds = {n: (data % 20 < k).repeat(2, axis=1) for n, k in {10: 19, 70: 16, 500: 6}.items()}
+    numbers = resampled_numbers(holds, 0.8, n_resamples=200)
+    assert set(numbers) == {10, 70}
+    assert 0.2 < np.mean(numbers == 70) < 0.8
+    never = {10: np.zeros((20, 2), bool), 20: np.zeros((20, 2), bool)}
+    assert (resampled_numbers(never, 0.8, n_resamples=3) == 10).all()
+
+
+def test_the_band_holds_the_whole_ecdf_in_its_share_of_the_cases():
+    levels = np.linspace(0, 1, 51)
+    low, high = uniform_band(60, levels)
+    ranks = np.random.default_rng(3).uniform(size=(2000, 60))  # others than it was made from
+    ecdf = (ranks[..., None] <= levels).mean(axis=1)
+    inside = ((low <= ecdf) & (ecdf <= high)).all(axis=1).mean()
+    assert inside == pytest.approx(0.95, abs=0.025)
+    assert (low <= levels).all()
+    assert (levels <= high).all()
+
+
+def test_groups_share_the_data_out():
+    groups = groups_of(12)
+    assert list(groups) == ["anywhere", "tuning", "validation"]
+    assert np.sum(list(groups.values()), axis=0).tolist() == [1] * 12
+    assert [int(of.sum()) for of in groups.values()] == [6, 3, 3]

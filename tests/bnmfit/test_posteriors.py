@@ -3,6 +3,8 @@
 import _common  # noqa: F401  (devices and float64 first)
 from bnmfit.posteriors import (
     fit_guide,
+    has_settled,
+    k_hat_limit,
     prior_shape,
     refined_grid,
     sample_chains,
@@ -76,6 +78,27 @@ def test_a_normal_guide_fits_a_normal_posterior():
     assert az.psislw(fit["importance"]["log_weight"].values)[1] < 0.7
     assert fit.attrs == {"simulations": 1000, "gradients": 1500, "seed": 0}
     assert fit["optimisation"]["elbo"].sizes == {"step": 1500}
+
+
+def test_a_guide_is_fitted_until_its_elbo_settles():
+    guide = AutoMultivariateNormal(toy_model)
+    fit = fit_guide(toy_model, guide, 0.02, 20_000, n_draws=10, seed=0, block=500)
+    elbo = fit["optimisation"]["elbo"].values
+    assert fit.attrs["gradients"] == len(elbo) < 20_000
+    assert has_settled(elbo, 500)
+    assert not any(has_settled(elbo[:n], 500) for n in range(500, len(elbo), 500))
+
+
+def test_an_elbo_that_rises_beyond_its_error_has_not_settled():
+    noise = np.random.default_rng(0).standard_normal(1000)
+    assert not has_settled(noise + np.arange(1000) / 1000, 500)
+    assert has_settled(noise - np.arange(1000) / 1000, 500)
+    assert not has_settled(np.zeros(999), 500)
+
+
+@pytest.mark.parametrize(("n", "limit"), [(100, 0.5), (1000, 2 / 3), (10**5, 0.7)])
+def test_the_limit_of_k_hat_depends_on_the_number_of_weights(n, limit):
+    assert k_hat_limit(n) == pytest.approx(limit)
 
 
 def test_importance_weights_average_to_the_evidence():

@@ -5,7 +5,7 @@ from bnmfit.valley import (
     best_of,
     find_floor,
     leading_eigenvalue,
-    luck_on,
+    monte_carlo_error_on,
     predicted_floor,
     valley_of,
     warn_if_coarse,
@@ -59,12 +59,12 @@ def test_a_search_that_does_not_arrive_says_so():
         find_floor(endless, np.full(3, 0.1), np.array([0.1, 0.2, 0.3]), 0.001, 0.7, STEP, 15, 2)
 
 
-def test_the_line_the_width_and_the_luck_are_those_that_were_put_in():
+def test_the_line_the_width_and_the_error_are_those_that_were_put_in():
     floor = floor_of(0.4, -0.35, steepness=0.7)
     valley = valley_of(floor, *BOX)
     assert valley.intercept == pytest.approx(0.4, abs=0.002)
     assert valley.slope == pytest.approx(-0.35, abs=0.004)
-    assert luck_on(floor) == pytest.approx(0.007)
+    assert monte_carlo_error_on(floor) == pytest.approx(0.007)
     # Where the loss has risen by its standard deviation: 0.007 / 0.7 from the floor.
     assert float(valley.width_at(0.35)) == pytest.approx(0.01, abs=0.002)
 
