@@ -253,7 +253,7 @@ def worth(at, price):
     away = (expected_observation(at, n_samples=response.n_samples) - mean)[pairs]
     square, of_mean = float(jnp.mean(away**2)), variance / N_MEAN
     beyond = square - of_mean
-    is_left = beyond > of_mean / 10  # less is within the luck of the draws
+    is_left = beyond > of_mean / 10  # less is within the Monte Carlo error
     error = beyond if is_left else of_mean
     n = variance / error
     known, least = ("is left", "") if is_left else ("is the most that can hide in it", "at least ")

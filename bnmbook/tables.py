@@ -2,8 +2,9 @@
 
     python -m bnmbook.tables
 
-replaces what stands between two `<!-- NAME -->` marks: `methods` on the landing page, `runs` on the
-page on the runs. A test fails when a page and the stored results disagree.
+replaces what stands between two `<!-- NAME -->` marks: `methods` and `fits` on the landing page,
+`fits` in the deck, and three more on the page on the runs. A test fails when a page and the stored
+results disagree.
 """
 
 from bnmbook.files import read_result
@@ -17,31 +18,34 @@ from math import isnan, nan
 
 import nbformat
 
-METHODS = (  # method, chapter, stored result, scales to, returns
-    ("grid scan", "02-grid-scan", "grid_scan", "3", "the whole landscape"),
-    ("1D slice", "05-slice-1d", None, "1", "a curve"),
-    ("random search", "06-random-search", "random_search", "20", "a sketch"),
-    ("Sobol", "07-sobol", "sobol_design", "20", "which parameters matter"),
-    ("CMA-ES", "08-cma-es", "cma_es", "50", "a local optimum"),
+METHODS = (  # method, chapter, stored result, rule of thumb, most in this book, returns
+    ("grid scan", "02-grid-scan", "grid_scan", "3", "2", "the whole landscape"),
+    ("1D slice", "05-slice-1d", None, "1", "1", "a curve"),
+    ("random search", "06-random-search", "random_search", "20", "169", "a sketch"),
+    ("Sobol", "07-sobol", "sobol_design", "20", "3", "which parameters matter"),
+    ("CMA-ES", "08-cma-es", "cma_es", "50", "169", "a local optimum"),
     (
         "gradient descent",
         "10-gradient-descent",
         "gradient_descent",
         "10^4^+",
+        "3,655",
         "a local optimum",
     ),
     (
         "HMC (NUTS)",
-        "16-trusting-a-posterior",
+        "19-trusting-a-posterior",
         "noise_aware_nuts",
-        "10^4^+",
+        "10^3^+",
+        "2",
         "the posterior, in the end",
     ),
     (
         "SVI",
-        "16-trusting-a-posterior",
+        "19-trusting-a-posterior",
         "guide_valley",
         "10^4^+",
+        "2",
         "an approximate posterior",
     ),
 )
@@ -55,23 +59,62 @@ def stored(name):
 def methods_table():
     """Markdown table of the methods, with the cost and the best loss of the stored runs."""
     rows = []
-    for method, chapter, name, scale, gives in METHODS:
-        row = [f"[{method}](chapters/{chapter}.ipynb)", scale, gives, *[""] * 4]
+    for method, chapter, name, rule, most, gives in METHODS:
+        row = [f"[{method}](chapters/{chapter}.ipynb)", rule, most, gives, *[""] * 4]
         if name:
             result = stored(name)
-            row[3:6] = costs(result.attrs)
+            row[4:7] = costs(result.attrs)
             if "loss" in result and name != "sobol_design":
-                row[6] = f"{float(result['loss'].min()):.4f}"
+                row[7] = f"{float(result['loss'].min()):.4f}"
         rows.append(row)
-    head = ["method", "up to", "returns", "simulations", "gradients", "seconds", "best loss"]
+    head = [
+        "method",
+        "rule",
+        "run with",
+        "returns",
+        "simulations",
+        "gradients",
+        "seconds",
+        "best loss",
+    ]
     caption = (
-        "Methods from cheap to expensive: the number of parameters they are good for, as a rule of "
-        "thumb, and what their runs in this book took. Losses are under the one draw of the noise "
+        "Methods from cheap to expensive: up to how many parameters each is affordable by a rule "
+        "of thumb, the most parameters that it is run with in this book, and what the runs that "
+        "its chapter stores took. Losses are under the one draw of the noise "
         "that they share. NUTS and SVI run in coordinates along the valley, whose floor took "
         "simulations that are not counted. Seconds depend on the processor: [the runs]"
         "(reference/runs.qmd) say on which it was."
     )
-    return markdown(head, rows, "lllrrrr", f"{caption} {{#tbl-methods}}")
+    return markdown(head, rows, "lrrlrrrr", f"{caption} {{#tbl-methods}}")
+
+
+def fits_rows():
+    """Head and rows of the table of fits beside predictions without a simulation."""
+    result = stored("fits_beside_predictors")
+    names = {"G": "$G$", "w": "$w$", "rho": "$\\rho$"}
+    rows = []
+    for k, name in enumerate(result["prediction"].values):
+        words = re.sub(r"\b(G|w|rho)\b", lambda match: names[match[0]], str(name))
+        scores = [float(result[of][k]) for of in ("correlation", "without rows", "rmse")]
+        rows.append([words, f"{int(result['numbers'][k])}", *(f"{x:.3f}" for x in scores)])
+    return ["prediction", "numbers", "correlation", "without rows", "RMSE"], rows
+
+
+def fits_table():
+    """Markdown table of fits beside predictions without a simulation."""
+    caption = (
+        "What predicts the target without any simulation, and, below, fits: how many numbers each "
+        "has, its correlation with the target over pairs of regions, the correlation that is left "
+        "without row effects, and its RMSE. But for the one draw, fits are judged by their "
+        "expected FC: [Change the model](chapters/14-change-the-model.ipynb#sec-shared) has them, "
+        "and what unseen draws and unseen pairs say."
+    )
+    return markdown(*fits_rows(), "lrrrr", f"{caption} {{#tbl-fits}}")
+
+
+def fits_slide():
+    """The same table for the deck, without its caption."""
+    return markdown(*fits_rows(), "lrrrr", "").removesuffix("\n\n: ")
 
 
 def runs_table():
@@ -162,7 +205,8 @@ def markdown(head, rows, alignment, caption):
 
 
 BLOCKS = {  # page: its marks, and what stands between them
-    "index.qmd": {"methods": methods_table},
+    "index.qmd": {"methods": methods_table, "fits": fits_table},
+    "_slides-section-4.qmd": {"fits": fits_slide},
     "reference/runs.qmd": {"sums": sums_table, "runs": runs_table, "origins": origins},
 }
 

@@ -37,7 +37,7 @@ def pictures(cell):
 def test_there_are_chapters():
     numbers = [int(path.stem[:2]) for path in CHAPTERS]
     assert numbers == list(range(1, len(CHAPTERS) + 1))
-    assert len(CHAPTERS) >= 17
+    assert len(CHAPTERS) >= 20
 
 
 def test_every_code_cell_ran_once_in_order(notebook):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = ("02", "06", "08", "10", "12", "15", "16")
+CHAPTERS = ("02", "06", "08", "10", "11", "13", "14", "17", "18", "19")
 DATA = """
 from small_studies import brain
 weights, fc_target, tract_lengths = brain(40)
@@ -37,8 +37,11 @@ BUDGETS = {  # defaults of functions in chapters
     "gradient_check": {},
     "many_starts": {"n_starts": 8, "n_descent": 20},
     "fisher": {"n_draws": 2},
+    "cma_es_starts": {"n_runs": 2},
+    "ceiling_by_sampling": {"n_runs": 2, "most": 256},
+    "ceiling_by_descent": {"n_runs": 2, "most": 256},
+    "ceiling_simulated": {"n_runs": 2, "n_evaluations": 40, "n_draws": 2},
     "regional_fit": {"n_updates": 10},
-    "free_connectome": {"n_updates": 10},
     "steady_states": {"n_G": 6},
     "ridge_states": {"n_w": 3, "n_G": 3},
     "expected_scan": {"n_grid": 15},
@@ -48,9 +51,22 @@ BUDGETS = {  # defaults of functions in chapters
     "response_failure": {"n_side": 3, "n_random": 4, "n_draws": 3},
     "expected_regional_fit": {"n_starts": 2, "n_draws": 4},
     "expected_free_connectome": {"n_steps": 20, "n_draws": 4},
+    "regional_recovery": {"n_truths": 1, "n_draws": 4},
+    "held_out_pairs": {"n_splits": 1},
+    "metric_scan": {"n_grid": 9},
+    "optimum": {"n_starts": 2},
+    "monitor_variants": {"n_draws": 20},
+    "floor_line": {"n_G": 9},
+    "delayed_fc": {"n_draws": 2},
+    "wide_scan": {"n_G": 9, "n_w": 9},
+    "shared_profile": {"n_rho": 3, "n_starts": 1},
+    "shared_fit": {"n_draws": 4},
+    "shared_regional_fit": {"n_starts": 2, "n_draws": 4},
+    "shared_held_out_pairs": {"n_splits": 1},
     "nuts": {"n_warmup": 4, "n_draws": 8},
-    "nuts_chains": {"n_warmup": 4, "n_draws": 8},
-    "svi": {"n_steps": 40},
+    "nuts_expected": {"n_warmup": 4, "n_draws": 8},
+    "svi": {"n_steps": 40, "block": 20},
+    "synthetic_likelihood": {"n_draws": 60, "n_own": 2},
     "log_density_cost": {"n_repeats": 1},
     "fc_variability": {"n_draws": 60},
     "calibration_bank": {"n_data": 128, "n_draws": 4},

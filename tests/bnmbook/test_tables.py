@@ -31,6 +31,15 @@ def test_methods_link_to_the_chapter_that_computes_the_numbers():
             assert producers(CHAPTERS)[name].chapter.stem == chapter
 
 
+def test_the_most_parameters_are_those_of_stored_runs():
+    most = {method: row[-2] for method, *row in tables.METHODS}
+    by_sampling = int(tables.stored("ceiling_by_sampling")["d"].max())
+    connections = tables.stored("expected_free_connectome").sizes["parameter"]
+    assert most["random search"] == most["CMA-ES"] == f"{by_sampling:,}"
+    assert most["gradient descent"] == f"{connections:,}"
+    assert most["HMC (NUTS)"] == most["SVI"] == "2"
+
+
 def test_a_page_without_its_marks_is_refused(tmp_path, monkeypatch):
     (tmp_path / "index.qmd").write_text("<!-- methods -->")
     monkeypatch.setattr(tables, "ROOT", tmp_path)
