@@ -104,5 +104,5 @@ def monte_carlo_error():
 
 
 def good_enough():
-    """A loss that is as good as the lowest of the grid scan, give or take the Monte Carlo error of one."""
+    """A loss that is as low as the lowest of the grid scan, give or take its Monte Carlo error."""
     return float(load_result("grid_scan")["loss"].min()) + monte_carlo_error()
