@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_studies import example, wong_wang
+from small_studies import MODELS, example, wong_wang
 from tvboptim.experimental.network_dynamics.coupling import DelayedLinearCoupling
-from tvboptim.experimental.network_dynamics.dynamics.tvb import SupHopf
 from tvboptim.experimental.network_dynamics.noise import AdditiveNoise
 
 FREE = {"rho": Free(lambda state: state.noise.rho, 0.0, 1.0)}
@@ -111,15 +110,8 @@ def test_covariances_of_independent_noise_are_a_diagonal_of_squares():
 
 
 def test_each_noisy_variable_shares_with_its_own_kind():
-    weights, fc = example().weights, example().target
-    study = wong_wang(
-        weights=weights,
-        target=fc,
-        dynamics=SupHopf(a=-0.1),
-        coupling={},
-        noise=SharedNoise(sigma=0.01, rho=0.5, apply_to=["x", "y"]),
-        free={},
-    )
+    noise = SharedNoise(sigma=0.01, rho=0.5, apply_to=["x", "y"])
+    study = wong_wang(**(MODELS["Hopf"][0] | {"noise": noise}))
     Q = noise_covariance(study.network.noise, jnp.zeros((2, 20)), study.state.noise)
     block = 1e-4 * (0.5 * np.eye(20) + 0.5)
     zero = np.zeros_like(block)

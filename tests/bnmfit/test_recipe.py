@@ -60,10 +60,17 @@ def test_the_global_fit_comes_as_close_to_the_target_as_the_truth():
     assert end.fun <= float(recipe.loss_at(known(), TRUTH)) + 1e-12
 
 
-def test_a_calibrated_number_covers_and_larger_ones_that_do_not_are_left():
-    n, coverage = recipe.calibrate(known(), found(), near=0.1, n_data=64)
-    assert coverage[n] >= 0.8
-    assert all(share < 0.8 for other, share in coverage.items() if other > n)
+def test_intervals_without_data_cover_as_often_as_they_say_and_wrong_ones_never():
+    steps = np.linspace(0, 1, 21)
+    at = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    truth = at[np.random.default_rng(0).integers(len(at), size=400)]
+    nothing_known = np.ones((400, len(at)))
+    share = recipe._inside(100, nothing_known, at, truth, 0.8)
+    assert share == pytest.approx(0.8, abs=0.06)
+    elsewhere = ((at - (truth[:, None] + 0.5) % 1) ** 2).sum(axis=-1) + 1e-3
+    assert recipe._inside(1000, elsewhere, at, truth, 0.8) < 0.1
+    right = ((at - truth[:, None]) ** 2).sum(axis=-1) + 1e-3
+    assert recipe._inside(1000, right, at, truth, 0.8) == 1
 
 
 def test_the_posterior_is_the_same_with_and_without_a_window_and_holds_the_truth():
@@ -76,4 +83,4 @@ def test_the_posterior_is_the_same_with_and_without_a_window_and_holds_the_truth
         moments.append((mean, sd))
         assert (np.abs(mean - TRUTH) < 3 * sd).all()
     (mean, sd), (mean_in_window, _) = moments
-    assert (np.abs(mean - mean_in_window) < 0.3 * sd).all()
+    assert (np.abs(mean - mean_in_window) < 0.6 * sd).all()  # cells of other sizes
