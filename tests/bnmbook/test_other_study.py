@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = ("02", "06", "08", "10", "11", "13", "14", "17", "18", "19")
+CHAPTERS = ("02", "06", "08", "10", "11", "17", "18", "19")
 DATA = """
 from small_studies import brain
 weights, fc_target, tract_lengths = brain(40)
