@@ -93,6 +93,13 @@ def show_beside_predictors(fits):
     return show_table(study.compare(fits).round(3).rename_axis("prediction").reset_index())
 
 
+def bounds_of(name):
+    """Bounds of a parameter, or a box around its start value where the study has none."""
+    value = float(study.parameters[name](study.state))
+    around = tuple(float(f"{share * value:.2g}") for share in (0.625, 1.4))
+    return bounds.get(name, around)
+
+
 def find_valley():
     """The valley of good fits over (G, w), as the grid scan's chapter found its floor."""
     return valley_of(load_result("valley_floor"), *box("G", "w"))

@@ -6,6 +6,7 @@ of a study that have bounds.
 
 from bnmfit.batches import batched_rows
 from bnmfit.calibration import candidate_numbers, largest_that_covers
+from bnmfit.linear_response import AT_REST
 from bnmfit.posteriors import refined_grid
 from bnmfit.valley import leading_eigenvalue
 
@@ -18,7 +19,6 @@ import xarray as xr
 from scipy.optimize import minimize
 
 TRUSTED = 6.0  # sd to the fold beyond which linear response holds
-AT_REST = 1e-9  # per ms
 
 
 def global_names(study):

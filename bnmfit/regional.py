@@ -2,6 +2,7 @@
 
 from bnmfit.batches import batched_rows
 from bnmfit.descent import descend_within
+from bnmfit.linear_response import AT_REST
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,6 @@ from tqdm import tqdm
 
 DISTANCES = 1e-3 * np.array([3, 2, 1.4, 1, 0.7, 0.5])  # of the leading eigenvalue from zero, per ms
 FOLD = 8.0  # sd to the fold that a fit keeps
-AT_REST = 1e-9  # per ms: above it, the search for a steady state has failed
 SCORES = ("average RMSE", "average r", "single RMSE", "single r", "apart", "stable")
 
 
