@@ -1,8 +1,7 @@
-"""Calibrate a tempered likelihood: effective numbers, grids of posteriors, ranks and coverage."""
+"""Calibrate a tempered likelihood: effective numbers, and grids of posteriors."""
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
-from scipy.stats import binom
 
 # Where to evaluate distances across a valley: evenly in its core, and outside it ever more widely,
 # as shares of the way from the floor to the ends of the box.
@@ -239,56 +238,6 @@ class PosteriorGrid:
         order = np.argsort(values)
         ends = np.searchsorted(mass[order].cumsum(), [0.1, 0.9])
         return np.array([mass @ values, *values[order][np.minimum(ends, len(order) - 1)]])
-
-
-def held_by(ranks, share=0.8):
-    """Which central intervals hold the truth, by the ranks of the truth.
-
-    Parameters
-    ----------
-    ranks : array
-        Posterior mass below the truth.
-    share : float
-        Mass of the interval.
-
-    Returns
-    -------
-    array of bool
-        In the shape of the ranks.
-    """
-    ranks = np.asarray(ranks)
-    return (ranks > (1 - share) / 2) & (ranks < (1 + share) / 2)
-
-
-def uniform_band(n, levels, share=0.95, n_draws=4000, seed=0):
-    """Band that holds the whole ECDF of n uniform ranks in a share of the cases.
-
-    At each level the band is a central interval of the binomial distribution; how much each has to
-    hold, for all of them together to hold the share, is found by simulation.
-
-    Parameters
-    ----------
-    n : int
-        Number of ranks.
-    levels : array, shape (n_levels,)
-        Where the ECDF is looked at, between 0 and 1.
-    share : float
-        Share of the samples whose ECDF stays inside at all levels.
-    n_draws, seed : int
-        Samples that are drawn, and seed.
-
-    Returns
-    -------
-    low, high : array, shape (n_levels,)
-        Ends of the band, as shares of the ranks.
-    """
-    levels = np.asarray(levels, float)
-    ranks = np.sort(np.random.default_rng(seed).uniform(size=(n_draws, n)), axis=1)
-    counts = np.array([np.searchsorted(row, levels, side="right") for row in ranks])
-    tail = np.minimum(binom.cdf(counts, n, levels), binom.sf(counts - 1, n, levels))
-    at_each = np.quantile(tail.min(axis=1), 1 - share)
-    low, high = binom.ppf(at_each, n, levels), binom.isf(at_each, n, levels)
-    return low / n, high / n
 
 
 def knots_across(valley):

@@ -16,11 +16,11 @@ bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths
 bnmfit: recipe regional
-bnmfit: calibration descent posteriors searches valley
+bnmfit: calibration descent discrepancy learned maps posteriors searches valley
 bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
-bnmfit: study networks simulation flow locality identity predictors noise
+bnmfit: study networks simulation flow locality identity predictors noise coverage
 bnmfit: data matrices timing reading regions
 """
 

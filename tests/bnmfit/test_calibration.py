@@ -5,13 +5,11 @@ from bnmfit.calibration import (
     candidate_numbers,
     effective_number,
     groups_of,
-    held_by,
     knots_across,
     knots_along,
     largest_that_covers,
     resampled_numbers,
     traces_of,
-    uniform_band,
 )
 from bnmfit.valley import Valley
 
@@ -95,11 +93,6 @@ def test_a_prior_takes_away_what_it_excludes(grid):
     assert mass.sum() == pytest.approx(1)
 
 
-def test_intervals_hold_the_truth_between_their_ends():
-    np.testing.assert_array_equal(held_by([0.05, 0.2, 0.5, 0.95]), [False, True, True, False])
-    np.testing.assert_array_equal(held_by([0.2, 0.5], share=0.5), [False, True])
-
-
 def test_resampled_numbers_spread_around_the_one_chosen():
     data = np.arange(400)[:, None]
     holds = {n: (data % 20 < k).repeat(2, axis=1) for n, k in {10: 19, 70: 16, 500: 6}.items()}
@@ -108,17 +101,6 @@ def test_resampled_numbers_spread_around_the_one_chosen():
     assert 0.2 < np.mean(numbers == 70) < 0.8
     never = {10: np.zeros((20, 2), bool), 20: np.zeros((20, 2), bool)}
     assert (resampled_numbers(never, 0.8, n_resamples=3) == 10).all()
-
-
-def test_the_band_holds_the_whole_ecdf_in_its_share_of_the_cases():
-    levels = np.linspace(0, 1, 51)
-    low, high = uniform_band(60, levels)
-    ranks = np.random.default_rng(3).uniform(size=(2000, 60))  # others than it was made from
-    ecdf = (ranks[..., None] <= levels).mean(axis=1)
-    inside = ((low <= ecdf) & (ecdf <= high)).all(axis=1).mean()
-    assert inside == pytest.approx(0.95, abs=0.025)
-    assert (low <= levels).all()
-    assert (levels <= high).all()
 
 
 def test_groups_share_the_data_out():
