@@ -38,7 +38,8 @@ def ranks_of_distances(draws, truths, seed=0):
     array, shape (n_data,)
         Uniform, as those of `ranks_among`: at a level q, a share q of them lies below q if regions
         of mass q around any point hold the truth that often, all parameters together (Lemos et al.,
-        2023). Each parameter counts in units of its box.
+        2023). Each parameter counts in units of its box. Posteriors that are off to one side hardly
+        show here, since the points lie on all sides.
     """
     draws, truths = np.asarray(draws, float), np.asarray(truths, float)
     low, high = truths.min(axis=0), truths.max(axis=0)

@@ -52,7 +52,8 @@ def test_ranks_are_uniform_for_posteriors_of_the_right_width():
 def test_ranks_betray_posteriors_of_another_width_or_place(width, shift):
     draws, truths = posteriors(width, shift)
     assert uniform_p_value(ranks_among(draws, truths)[:, 0], LEVELS) < 0.01
-    assert uniform_p_value(ranks_of_distances(draws, truths), LEVELS) < 0.01
+    if not shift:  # which random points on all sides average out
+        assert uniform_p_value(ranks_of_distances(draws, truths), LEVELS) < 0.01
 
 
 def test_the_p_value_is_small_exactly_where_the_band_is_left():
