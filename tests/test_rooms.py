@@ -16,7 +16,7 @@ bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths
 bnmfit: recipe regional
-bnmfit: calibration descent discrepancy learned maps posteriors searches valley
+bnmfit: calibration chains descent discrepancy learned likelihoods maps posteriors searches valley
 bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
