@@ -131,6 +131,58 @@ def scatter_of_fc(covariances, n_samples):
     return rows[row, :, column] - half * (own[row] + own[column])
 
 
+def expected_periodogram(covariances, n_samples):
+    """What the periodogram of a recording is on average, leakage and aliasing included.
+
+    Parameters
+    ----------
+    covariances : array, shape (n_lags, n_regions, n_regions)
+    n_samples : int
+
+    Returns
+    -------
+    array, shape (n_samples // 2, n_regions, n_regions)
+        Complex, Hermitian: at the frequencies above zero, in rising order.
+    """
+    n_lags, n_regions = min(len(covariances), n_samples), covariances.shape[1]
+    shares = 1 - jnp.arange(n_lags) / n_samples
+    weighted = shares[:, None, None] * covariances[:n_lags]
+    around = jnp.zeros((n_samples, n_regions, n_regions)).at[:n_lags].set(weighted)
+    around = around.at[n_samples - n_lags + 1 :].add(weighted[:0:-1].mT)
+    return jnp.fft.fft(around, axis=0)[1 : n_samples // 2 + 1]
+
+
+def whittle_information(covariances_at, n_samples, x):
+    """Fisher information of Whittle's likelihood: what a recording says of parameters on average.
+
+    Parameters
+    ----------
+    covariances_at : callable
+        Function of the parameters, shape (d,), that returns covariances, shape
+        (n_lags, n_regions, n_regions). It is differentiated in forward mode.
+    n_samples : int
+        Length of a recording.
+    x : array, shape (d,)
+        Where.
+
+    Returns
+    -------
+    array, shape (d, d)
+        Sum over frequencies of tr(S^-1 S_p S^-1 S_q), with S the expected periodogram and S_p its
+        derivative; half of it where a coefficient has no imaginary part (Whittle, 1953).
+    """
+
+    def twice(x):
+        spectrum = expected_periodogram(covariances_at(x), n_samples)
+        return spectrum, spectrum
+
+    slopes, spectrum = jax.jacfwd(twice, has_aux=True)(x)
+    relative = jnp.linalg.solve(spectrum[:, None], jnp.moveaxis(slopes, -1, 1))
+    is_real = 2 * np.arange(1, n_samples // 2 + 1) == n_samples
+    weights = np.where(is_real, 0.5, 1.0)
+    return jnp.einsum("f,fpij,fqji->pq", weights, relative, relative).real
+
+
 @jax.jit
 def whittle_log_likelihood(covariances, bold):
     """Log likelihood of a recording, its Fourier coefficients taken as independent.
@@ -152,12 +204,7 @@ def whittle_log_likelihood(covariances, bold):
         Up to nothing: the density of the Fourier coefficients.
     """
     n_samples, n_regions = bold.shape
-    n_lags = min(len(covariances), n_samples)
-    shares = 1 - jnp.arange(n_lags) / n_samples
-    weighted = shares[:, None, None] * covariances[:n_lags]
-    around = jnp.zeros((n_samples, n_regions, n_regions)).at[:n_lags].set(weighted)
-    around = around.at[n_samples - n_lags + 1 :].add(weighted[:0:-1].mT)
-    spectrum = jnp.fft.fft(around, axis=0)[1 : n_samples // 2 + 1]
+    spectrum = expected_periodogram(covariances, n_samples)
     coefficients = jnp.fft.fft(bold, axis=0)[1 : n_samples // 2 + 1] / jnp.sqrt(n_samples)
     root = jnp.linalg.cholesky(spectrum)
     white = jax.scipy.linalg.solve_triangular(root, coefficients[..., None], lower=True)[..., 0]

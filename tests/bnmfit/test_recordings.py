@@ -4,9 +4,11 @@ import _common  # noqa: F401  (devices and float64 first)
 from bnmfit.recordings import (
     draw_bold,
     expected_correlation,
+    expected_periodogram,
     fc_of,
     fc_of_bold,
     scatter_of_fc,
+    whittle_information,
     whittle_log_likelihood,
 )
 
@@ -148,3 +150,40 @@ def test_the_likelihood_ignores_means_and_keeps_its_constant():
         # A complex coefficient is the pair (a + ib) / sqrt 2 of normal numbers: a factor of 2 each.
         expected += (n_samples - 1) // 2 * np.log(2)
         assert whittle_log_likelihood(white, one) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_expected_periodogram_is_the_mean_of_periodograms():
+    coefficients = np.fft.fft(drawn(), axis=1)[:, 1 : N_SAMPLES // 2 + 1] / np.sqrt(N_SAMPLES)
+    mean = np.einsum("nfi,nfj->fij", coefficients, coefficients.conj()) / N
+    expected = np.asarray(expected_periodogram(covariances(), N_SAMPLES))
+    # an entry of one periodogram scatters by about the power, and there are 10,000
+    assert np.abs(mean - expected).max() < 5 * np.abs(expected).max() / np.sqrt(N)
+
+
+@pytest.mark.parametrize("n_samples", [30, 31])
+def test_the_information_on_a_common_scale_counts_coefficients(n_samples):
+    """Each real number says 1/2 of the log of its variance, and n - 1 of n samples vary."""
+
+    def scaled(x):
+        return jax.numpy.exp(x[0]) * covariances()
+
+    found = whittle_information(scaled, n_samples, np.zeros(1))
+    assert float(found[0, 0]) == pytest.approx(N_REGIONS * (n_samples - 1) / 2)
+
+
+def test_the_information_is_the_scatter_of_slopes():
+    """Exactly so where coefficients are independent, and here nearly so."""
+    white = covariances()[:1]
+
+    def varied(x):
+        return white * jax.numpy.exp(x[0] + x[1] * np.eye(N_REGIONS)[0])[:, None]
+
+    def symmetric(x):
+        C = varied(x)
+        return (C + C.mT) / 2
+
+    bold = draw_bold(jax.random.key(1), white, 4000, N_SAMPLES)
+    slope = jax.grad(lambda x, one: whittle_log_likelihood(symmetric(x), one))
+    slopes = jax.lax.map(lambda one: slope(np.zeros(2), one), bold)
+    found = whittle_information(symmetric, N_SAMPLES, np.zeros(2))
+    np.testing.assert_allclose(np.cov(np.asarray(slopes).T), found, rtol=0.12)
