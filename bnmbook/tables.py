@@ -34,19 +34,27 @@ METHODS = (  # method, chapter, stored result, rule of thumb, most in this book,
     ),
     (
         "HMC (NUTS)",
-        "19-trusting-a-posterior",
-        "noise_aware_nuts",
+        "22-a-posterior-over-regions",
+        "regional_posterior",
         "10^3^+",
-        "2",
+        "174",
         "the posterior, in the end",
     ),
     (
         "SVI",
-        "19-trusting-a-posterior",
-        "guide_valley",
+        "22-a-posterior-over-regions",
+        "map_guide_full",
         "10^4^+",
-        "2",
+        "11",
         "an approximate posterior",
+    ),
+    (
+        "neural posterior",
+        "23-learn-the-posterior",
+        "learned_posterior",
+        "10",
+        "11",
+        "a posterior for any data",
     ),
 )
 
@@ -81,8 +89,9 @@ def methods_table():
         "Methods from cheap to expensive: up to how many parameters each is affordable by a rule "
         "of thumb, the most parameters that it is run with in this book, and what the runs that "
         "its chapter stores took. Losses are under the one draw of the noise "
-        "that they share. NUTS and SVI run in coordinates along the valley, whose floor took "
-        "simulations that are not counted. Seconds depend on the processor: [the runs]"
+        "that they share. NUTS and SVI need gradients of the expected FC or of a known likelihood, "
+        "and the neural posterior learns from drawn recordings; none of these is a simulation. "
+        "Seconds depend on the processor: [the runs]"
         "(reference/runs.qmd) say on which it was."
     )
     return markdown(head, rows, "lrrlrrrr", f"{caption} {{#tbl-methods}}")

@@ -37,7 +37,10 @@ def test_the_most_parameters_are_those_of_stored_runs():
     connections = tables.stored("expected_free_connectome").sizes["parameter"]
     assert most["random search"] == most["CMA-ES"] == f"{by_sampling:,}"
     assert most["gradient descent"] == f"{connections:,}"
-    assert most["HMC (NUTS)"] == most["SVI"] == "2"
+    of_regions, of_maps = tables.stored("regional_posterior"), tables.stored("map_posterior")
+    assert most["HMC (NUTS)"] == str(of_regions["posterior"].sizes["coordinate"])
+    assert most["SVI"] == str(of_maps["posterior"].sizes["coordinate"])
+    assert most["neural posterior"] == str(tables.stored("learned_maps").sizes["parameter"])
 
 
 def test_a_page_without_its_marks_is_refused(tmp_path, monkeypatch):
