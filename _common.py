@@ -28,6 +28,7 @@ from bnmbook.results import Store
 from bnmfit.batches import batched, batched_rows
 from bnmfit.descent import descend, with_gradient
 from bnmfit.linear_response import LinearResponse
+from bnmfit.noise import SharedNoise
 from bnmfit.progress import with_progress
 from bnmfit.study import Free, Study
 from bnmfit.valley import monte_carlo_error_on, valley_of
@@ -98,6 +99,14 @@ def bounds_of(name):
     value = float(study.parameters[name](study.state))
     around = tuple(float(f"{share * value:.2g}") for share in (0.625, 1.4))
     return bounds.get(name, around)
+
+
+def with_shared_input(most=1.0):
+    """The study with noise of which a share rho, up to `most`, is common to all regions."""
+    free = dict(study.free) | {"rho": Free(lambda state: state.noise.rho, 0.0, most)}
+    sigma = float(study.parameters["sigma"](study.state))
+    noise = SharedNoise(sigma=sigma, rho=0.0, apply_to="S")
+    return study.variant("with a shared input", noise=noise, free=free)
 
 
 def find_valley():

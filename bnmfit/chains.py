@@ -159,7 +159,15 @@ def _with_limited_slope(function, limit):
 
 
 def adapt_and_sample(
-    log_density, information, starts, n_warmup, n_draws, seed, names=None, n_stages=2
+    log_density,
+    information,
+    starts,
+    n_warmup,
+    n_draws,
+    seed,
+    names=None,
+    n_stages=2,
+    target=0.9,
 ):
     """Sample in coordinates that are found on the way.
 
@@ -183,6 +191,8 @@ def adapt_and_sample(
         Of the coordinates.
     n_stages : int
         Stages before the last one.
+    target : float
+        Acceptance to which the step size is adapted.
 
     Returns
     -------
@@ -196,7 +206,7 @@ def adapt_and_sample(
         precision = np.mean([information(x) for x in visited], axis=0)
         is_last = stage == n_stages
         n = (n_warmup, n_draws) if is_last else (short, short)
-        tree = sample_rounded(log_density, at, precision, *n, seed + stage, names)
+        tree = sample_rounded(log_density, at, precision, *n, seed + stage, names, target=target)
         draws = tree["posterior"]["x"].values
         at, gradients = draws[:, -1], gradients + tree.attrs["gradients"]
         visited = draws[:, np.linspace(short // 2, short - 1, 4).astype(int)]
