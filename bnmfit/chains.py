@@ -67,7 +67,16 @@ def climb(log_density, starts, held=(), n_steps=300):
 
 
 def sample_rounded(
-    log_density, starts, precision, n_warmup, n_draws, seed, names=None, max_depth=8, target=0.9
+    log_density,
+    starts,
+    precision,
+    n_warmup,
+    n_draws,
+    seed,
+    names=None,
+    max_depth=8,
+    target=0.9,
+    top=None,
 ):
     """Sample with NUTS in coordinates y with x = L y, where L L' is the inverse of a precision.
 
@@ -93,18 +102,22 @@ def sample_rounded(
         Most doublings of a trajectory.
     target : float
         Acceptance to which the step size is adapted.
+    top : array, shape (d,), optional
+        Where the density is highest. If given, the force is that of a normal distribution with the
+        precision around it, which takes no gradient. It pays where the posterior is nearly normal.
 
     Returns
     -------
     xarray.DataTree
         ArviZ's groups `posterior`, with `x` by `chain`, `draw` and `coordinate`, and
-        `sample_stats`. Its attributes say what it cost; a leapfrog step is one gradient.
+        `sample_stats`. Its attributes say what it cost; a leapfrog step is one gradient, unless
+        there is a `top`.
     """
     to_x = jnp.asarray(np.linalg.cholesky(np.linalg.inv(precision)))
+    potential, limit = lambda y: -log_density(to_x @ y), 5 * np.sqrt(len(precision))
+    centre = None if top is None else np.linalg.solve(to_x, top)
     kernel = NUTS(
-        potential_fn=_with_limited_slope(
-            lambda y: -log_density(to_x @ y), 5 * np.sqrt(len(precision))
-        ),
+        potential_fn=_with_force(potential, limit, centre),
         step_size=0.5,
         adapt_mass_matrix=False,
         target_accept_prob=target,
@@ -138,24 +151,23 @@ def sample_rounded(
         }
     )
     gradients += int(tree["sample_stats"]["n_steps"].sum())
+    gradients = gradients if top is None else 0
     tree.attrs = {"simulations": 0, "gradients": gradients, "seed": seed}
     return tree
 
 
-def _with_limited_slope(function, limit):
-    """The same function of an array, with a gradient that is cut to a length."""
-
-    @jax.custom_vjp
-    def limited(y):
-        return function(y)
+def _with_force(potential, limit, centre):
+    """The potential, with another gradient: cut to a length, or that of a bowl around a centre."""
 
     def forward(y):
-        value, slope = jax.value_and_grad(function)(y)
-        length = jnp.linalg.norm(slope)
-        return value, slope * limit / jnp.maximum(limit, length)
+        if centre is not None:
+            return potential(y), y - centre
+        value, slope = jax.value_and_grad(potential)(y)
+        return value, slope * limit / jnp.maximum(limit, jnp.linalg.norm(slope))
 
-    limited.defvjp(forward, lambda slope, change: (change * slope,))
-    return limited
+    driven = jax.custom_vjp(potential)
+    driven.defvjp(forward, lambda slope, change: (change * slope,))
+    return driven
 
 
 def adapt_and_sample(
@@ -167,7 +179,6 @@ def adapt_and_sample(
     seed,
     names=None,
     n_stages=2,
-    target=0.9,
 ):
     """Sample in coordinates that are found on the way.
 
@@ -191,8 +202,6 @@ def adapt_and_sample(
         Of the coordinates.
     n_stages : int
         Stages before the last one.
-    target : float
-        Acceptance to which the step size is adapted.
 
     Returns
     -------
@@ -206,7 +215,7 @@ def adapt_and_sample(
         precision = np.mean([information(x) for x in visited], axis=0)
         is_last = stage == n_stages
         n = (n_warmup, n_draws) if is_last else (short, short)
-        tree = sample_rounded(log_density, at, precision, *n, seed + stage, names, target=target)
+        tree = sample_rounded(log_density, at, precision, *n, seed + stage, names)
         draws = tree["posterior"]["x"].values
         at, gradients = draws[:, -1], gradients + tree.attrs["gradients"]
         visited = draws[:, np.linspace(short // 2, short - 1, 4).astype(int)]

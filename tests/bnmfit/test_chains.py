@@ -11,7 +11,8 @@ import xarray as xr
 
 # Five dimensions, widths from 0.001 to 1, in directions that are no coordinates.
 ROTATION = np.linalg.qr(np.random.default_rng(0).standard_normal((5, 5)))[0]
-PRECISION = ROTATION @ np.diag([1e6, 1e4, 100.0, 1.0, 1.0]) @ ROTATION.T
+SCALES = np.array([1e6, 1e4, 100.0, 1.0, 1.0])
+PRECISION = ROTATION @ np.diag(SCALES) @ ROTATION.T
 MEAN = np.arange(5.0)
 
 
@@ -50,7 +51,7 @@ def tree():
 
 def test_chains_find_a_posterior_whose_widths_differ_a_thousandfold(tree):
     draws = tree["posterior"]["x"]
-    along = (draws.values.reshape(-1, 5) - MEAN) @ ROTATION * np.sqrt([1e6, 1e4, 100, 1, 1])
+    along = (draws.values.reshape(-1, 5) - MEAN) @ ROTATION * np.sqrt(SCALES)
     # 2,000 draws, nearly independent: means within 5 errors of 0.022, sds within 5 of 0.016
     np.testing.assert_allclose(along.mean(axis=0), 0, atol=0.12)
     np.testing.assert_allclose(along.std(axis=0), 1, atol=0.08)
@@ -81,6 +82,23 @@ def test_a_metric_is_taken_where_the_mass_is_and_not_where_the_top_is():
     tree = adapt_and_sample(density, careful, np.full((4, 5), 1e-4), 80, 100, 0)
     assert np.diag(tree["metric"]["precision"].values).max() < 10
     assert tree["posterior"]["x"].values.std() == pytest.approx(1, abs=0.2)
+
+
+def test_a_known_slope_saves_gradients_and_changes_no_posterior():
+    """The force of a normal distribution, the draws of one with a heavier tail on one side."""
+
+    def skewed(x):
+        y = jnp.asarray(ROTATION.T) @ (x - MEAN) * np.sqrt(SCALES)
+        return -(y @ y) / 2 + jax.scipy.stats.norm.logcdf(2 * y[4])
+
+    starts = MEAN + np.random.default_rng(2).standard_normal((4, 5))
+    tree = sample_rounded(skewed, starts, PRECISION, 100, 500, 1, top=MEAN)
+    assert tree.attrs["gradients"] == 0
+    along = (tree["posterior"]["x"].values.reshape(-1, 5) - MEAN) @ ROTATION * np.sqrt(SCALES)
+    # a skew-normal distribution with shape 2: mean 2 / sqrt(5) sqrt(2 / pi)
+    assert along[:, 4].mean() == pytest.approx(np.sqrt(8 / 5 / np.pi), abs=0.1)
+    np.testing.assert_allclose(along[:, :4].mean(axis=0), 0, atol=0.15)
+    np.testing.assert_allclose(along[:, :4].std(axis=0), 1, atol=0.1)
 
 
 def test_one_chain_runs_too():
