@@ -104,7 +104,8 @@ def sample_rounded(
         Acceptance to which the step size is adapted.
     top : array, shape (d,), optional
         Where the density is highest. If given, the force is that of a normal distribution with the
-        precision around it, which takes no gradient. It pays where the posterior is nearly normal.
+        precision around it, which takes no gradient, and the step size stays at 0.5: no step is so
+        short that it made up for another force. It pays where the posterior is nearly normal.
 
     Returns
     -------
@@ -119,6 +120,7 @@ def sample_rounded(
     kernel = NUTS(
         potential_fn=_with_force(potential, limit, centre),
         step_size=0.5,
+        adapt_step_size=top is None,
         adapt_mass_matrix=False,
         target_accept_prob=target,
         max_tree_depth=max_depth,
