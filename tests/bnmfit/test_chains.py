@@ -1,7 +1,13 @@
 """Chains in round coordinates, on posteriors that are known in closed form."""
 
 import _common  # noqa: F401  (devices and float64 first)
-from bnmfit.chains import adapt_and_sample, climb, diagnosed, sample_rounded
+from bnmfit.chains import (
+    adapt_and_sample,
+    climb,
+    climb_by_information,
+    diagnosed,
+    sample_rounded,
+)
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +40,19 @@ def test_what_is_held_does_not_climb():
     given = [0, 2, 4]  # the best of the others, given the held
     off = np.linalg.solve(PRECISION[np.ix_(given, given)], PRECISION[np.ix_(given, [1, 3])])
     np.testing.assert_allclose(top[given], MEAN[given] - off @ [0.5, 0.5], atol=0.02)
+
+
+def test_scoring_climbs_a_normal_posterior_in_one_step_and_others_in_few():
+    top, height, n = climb_by_information(normal, lambda x: PRECISION, MEAN + 3.0)
+    np.testing.assert_allclose(top, MEAN, atol=1e-6)
+    assert height == pytest.approx(0, abs=1e-6)
+    assert n <= 13  # a step, and one of no length that may be halved
+
+    def flat(x):  # whose full steps go far beyond the top
+        return -jnp.log(jnp.cosh(3 * x)).sum()
+
+    top, _, n = climb_by_information(flat, lambda x: np.eye(2), np.array([2.5, -2.0]), 60)
+    np.testing.assert_allclose(top, 0, atol=0.01)
 
 
 def test_a_climb_turns_back_where_there_is_no_density():
