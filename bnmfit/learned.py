@@ -7,7 +7,6 @@ that the model makes (Papamakarios and Murray, 2016; Greenberg et al., 2019).
 
 from bnmfit.recordings import draw_bold, fc_of_bold
 
-import math
 from functools import partial
 
 import equinox as eqx
@@ -225,8 +224,7 @@ def draw_summaries(response, state_at, points, maps, seed, n_each=1, n_lags=None
         The last one is the logarithm of the variance of BOLD, averaged over regions.
     """
     study, n_samples = response.study, response.n_samples
-    if n_lags is None:
-        n_lags = 2 * math.ceil(study.monitor.kernel.duration / study.tr) + 1
+    n_lags = response.n_lags if n_lags is None else n_lags
 
     @jax.jit
     def covariances(some):

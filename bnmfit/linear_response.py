@@ -189,7 +189,7 @@ class LinearResponse:
         """
         if n_samples is None:
             return fc_of(self.covariances(state, 1, near)[0])
-        return expected_correlation(self.covariances(state, self._n_lags, near), n_samples)
+        return expected_correlation(self.covariances(state, self.n_lags, near), n_samples)
 
     def expected_at_steady_state(self, state, near=None):
         """The expected FC and the steady state that it belongs to, at the price of one of them.
@@ -229,7 +229,7 @@ class LinearResponse:
         bold : array, shape (n, n_samples, n_regions)
             Around a mean of zero, in the monitor's units.
         """
-        covariances = self.covariances(state, self._n_lags, near)
+        covariances = self.covariances(state, self.n_lags, near)
         bold = draw_bold(key, covariances, n, self.n_samples)
         return fc_of_bold(bold), bold
 
@@ -250,7 +250,7 @@ class LinearResponse:
         float
             See `bnmfit.recordings.whittle_log_likelihood`.
         """
-        covariances = self.covariances(state, self._n_lags, near)
+        covariances = self.covariances(state, self.n_lags, near)
         return whittle_log_likelihood(covariances, jnp.asarray(bold))
 
     def observation_covariance(self, state, near=None):
@@ -268,7 +268,7 @@ class LinearResponse:
         array, shape (n_pairs, n_pairs)
             Pairs in the order of `numpy.triu_indices(n_regions, 1)`.
         """
-        return scatter_of_fc(self.covariances(state, self._n_lags, near), self.n_samples)
+        return scatter_of_fc(self.covariances(state, self.n_lags, near), self.n_samples)
 
     @cached_property
     def n_samples(self):
@@ -277,7 +277,7 @@ class LinearResponse:
         return study.n_steps // round(study.tr / study.dt) - study.skip
 
     @cached_property
-    def _n_lags(self):
+    def n_lags(self):
         """Lags that count: twice the kernel's reach, beyond which only slow modes reach further."""
         return 2 * math.ceil(self.study.monitor.kernel.duration / self.study.tr) + 1
 
