@@ -223,7 +223,7 @@ def draw_summaries(response, state_at, points, maps, seed, n_each=1, n_lags=None
     array, shape (n, n_each, n_maps + 1)
         The last one is the logarithm of the variance of BOLD, averaged over regions.
     """
-    study, n_samples = response.study, response.n_samples
+    n_samples = response.n_samples
     n_lags = response.n_lags if n_lags is None else n_lags
 
     @jax.jit
