@@ -60,13 +60,25 @@ def write_result(path, dataset):
     -------
     bool
         Whether it was written.
+
+    Raises
+    ------
+    ResultError
+        If a variable is named like one of its several dimensions: netCDF would lose it.
     """
+    tree = dataset if isinstance(dataset, xr.DataTree) else xr.DataTree(dataset)
+    for node in tree.subtree:
+        for name, variable in node.variables.items():
+            if variable.ndim > 1 and name in variable.dims:
+                raise ResultError(
+                    f"The variable '{name}' of '{path.stem}' is named like one of its dimensions, "
+                    f"{', '.join(variable.dims)}: netCDF would lose it. Name it otherwise."
+                )
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(".tmp", f".{path.stem}-", path.parent)
         os.close(handle)
-        tree = dataset if isinstance(dataset, xr.DataTree) else xr.DataTree(dataset)
         encoding = {
             node.path: {key: {"zlib": True} for key in node.data_vars if node[key].ndim}
             for node in tree.subtree

@@ -6,9 +6,7 @@ is -N log(sigma) - D - Q / sigma^2 up to a constant: N real numbers, D a log det
 square for each recording. So sigma costs nothing: it is integrated in closed form.
 """
 
-from bnmfit.recordings import fc_of
 
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -135,38 +133,6 @@ def _tails_of(square, shape, low, high):
     below = gammainc(shape, last) - gammainc(shape, first)
     above = gammaincc(shape, first) - gammaincc(shape, last)
     return (first, last), below, above
-
-
-@partial(jax.jit, static_argnames="n_samples")
-def scatter_of_projections(covariances, directions, n_samples):
-    """Covariance of weighted sums of the entries of a sample FC, to first order.
-
-    The same as `directions @ scatter_of_fc(...) @ directions.T`, without the matrix of all pairs.
-
-    Parameters
-    ----------
-    covariances : array, shape (n_lags, n_regions, n_regions)
-    directions : array, shape (k, n_pairs)
-        Pairs in the order of `numpy.triu_indices(n_regions, 1)`.
-    n_samples : int
-    """
-    unit = jnp.sqrt(jnp.diagonal(covariances[0]))
-    C = covariances / unit[:, None] / unit
-    n = C.shape[-1]
-    row, column = np.triu_indices(n, 1)
-    rho = fc_of(C[0])
-    M = jnp.zeros((len(directions), n, n)).at[:, row, column].set(directions / 2)
-    M = M + M.mT
-    M = M - jnp.eye(n) * (M * rho).sum(axis=2)[:, None]
-    n_lags = min(len(C), n_samples)
-    shares = jnp.asarray(1 - np.arange(n_lags) / n_samples) / n_samples
-
-    def of_lag(share, C):
-        return 2 * share * jnp.einsum("aij,bji->ab", M @ C, M @ C.T)
-
-    each = jax.lax.map(lambda row: of_lag(*row), (shares, C[:n_lags]))
-    later = each[1:].sum(axis=0)
-    return each[0] + later + later.T
 
 
 def scatter_of_covariances(covariances, n_samples):

@@ -139,7 +139,7 @@ def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000, block=
     ----------
     model : callable
         numpyro model.
-    guide : numpyro.infer.autoguide.AutoGuide
+    guide : numpyro.infer.autoguide.AutoContinuous
         Guide of the model.
     rate : float or callable
         Adam's rate, or a schedule of it.

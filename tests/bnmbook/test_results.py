@@ -2,7 +2,7 @@
 
 import _common  # noqa: F401  (devices and float64 first)
 from bnmbook import measuring, results
-from bnmbook.files import COSTS, ResultError, read_result
+from bnmbook.files import COSTS, ResultError, read_result, write_result
 from bnmbook.measuring import measured
 from bnmbook.provenance import provenance
 from bnmbook.results import Store
@@ -305,6 +305,15 @@ def test_result_has_to_say_what_it_cost(folder):
 
     with pytest.raises(ResultError, match="attrs say simulations, gradients, seed"):
         free()
+
+
+def test_a_variable_that_netcdf_would_lose_is_not_stored(folder):
+    lost = xr.Dataset({"draw": (("draw", "of"), np.zeros((3, 2)))})
+    tree = xr.DataTree.from_dict({"states": lost})
+    for dataset in (lost, tree):
+        with pytest.raises(ResultError, match="'draw' of 'demo' is named like one of its dim"):
+            write_result(folder / "demo.nc", dataset)
+    assert not (folder / "demo.nc").exists()
 
 
 WRITER = """

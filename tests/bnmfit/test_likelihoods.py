@@ -13,7 +13,6 @@ from bnmfit.likelihoods import (
     number_of,
     refined_nodes,
     scatter_of_covariances,
-    scatter_of_projections,
     shares_of,
     smooth_between,
     squares_of,
@@ -22,7 +21,6 @@ from bnmfit.likelihoods import (
 from bnmfit.recordings import (
     draw_bold,
     expected_periodogram,
-    scatter_of_fc,
     whittle_information,
     whittle_log_likelihood,
 )
@@ -87,13 +85,6 @@ def test_sigma_is_integrated_and_drawn_as_its_density_says():
         below = np.cumsum(density) / density.sum()
         # Evenly spread uniform numbers: as near to the density as its table of 20,001 rows.
         assert kstest(drawn, lambda x, s=s, below=below: np.interp(x, s, below)).statistic < 0.005
-
-
-def test_projections_of_fc_scatter_as_all_of_fc_does():
-    directions = np.random.default_rng(2).normal(size=(3, 6))
-    whole = np.asarray(scatter_of_fc(covariances(), 30))
-    some = scatter_of_projections(covariances(), directions, 30)
-    np.testing.assert_allclose(some, directions @ whole @ directions.T, rtol=1e-10)
 
 
 def test_sample_covariances_scatter_as_they_should():
