@@ -30,7 +30,8 @@ def use_devices(n_devices):
     anything else uses JAX. With `JAX_PLATFORMS=cuda` in the environment, JAX computes on all GPUs
     that it finds instead. No other `JAX_...` variable and no flag in `XLA_FLAGS` changes what is
     computed: they are put aside, also for the processes that this one starts. Linear algebra takes
-    one thread for each device.
+    one thread for each device, and there are more threads than devices, so that devices never wait
+    for each other.
 
     Parameters
     ----------
@@ -86,6 +87,9 @@ def _settle(environment, n_devices):
     environment["XLA_FLAGS"] = " ".join([*flags, f"{COUNT}={n_devices}"])
     # Devices share the cores, and threads of linear algebra would wait for each other's cores.
     environment["OPENBLAS_NUM_THREADS"] = "1"
+    # A thread that inverts many matrices waits for others of the same pool. If all of them were
+    # devices that do so, as with one thread for each, they would wait for ever.
+    environment["PJRT_NPROC"] = str(max(2 * n_devices, os.cpu_count() or 1))
 
 
 def _backend():

@@ -6,8 +6,6 @@ is -N log(sigma) - D - Q / sigma^2 up to a constant: N real numbers, D a log det
 square for each recording. So sigma costs nothing: it is integrated in closed form.
 """
 
-
-
 import jax
 import jax.numpy as jnp
 import numpy as np

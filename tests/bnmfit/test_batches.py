@@ -19,6 +19,9 @@ from _common import (
 from bnmfit.devices import batch_shape
 from bnmfit.local import StatesFailed
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -188,3 +191,21 @@ def test_a_gpu_gets_larger_batches(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(jax, "device_count", lambda: 2)
     assert batch_shape() == (2, 512)
+
+
+SOLVES = """
+from bnmfit.devices import use_devices
+use_devices(8)
+import jax, jax.numpy as jnp
+
+def solve(A):
+    step = lambda _, x: jnp.linalg.solve(A + 0 * x, x)
+    return jax.lax.fori_loop(0, 1000, step, jnp.ones((8, 84, 1)))
+
+A = jnp.broadcast_to(jnp.eye(84), (8, 8, 84, 84))
+assert jnp.all(jax.pmap(solve)(A) == 1)
+"""
+
+
+def test_devices_that_solve_many_systems_do_not_wait_for_each_other():
+    subprocess.run([sys.executable, "-c", SOLVES], check=True, timeout=500)  # once: for ever
