@@ -69,7 +69,8 @@ def climb(log_density, starts, held=(), n_steps=300):
 def climb_by_information(log_density, information, start, n_steps=30, tolerance=1e-3):
     """Climb to the top of a log density by steps of Fisher scoring, halved until they lead upwards.
 
-    Few steps suffice where widths differ by orders of magnitude, which slows `climb` down.
+    Few steps suffice where widths differ by orders of magnitude, which slows `climb` down. It can
+    be compiled, also as a part of what one does at the top.
 
     Parameters
     ----------
@@ -87,25 +88,41 @@ def climb_by_information(log_density, information, start, n_steps=30, tolerance=
     Returns
     -------
     top : array, shape (d,)
-    height : float
+    height : array of shape ()
         Log density there.
-    n_gradients : int
+    n_gradients : array of int of shape ()
     """
-    both = jax.jit(jax.value_and_grad(log_density))
-    x, n = np.array(start, dtype=float), 1
-    height, slope = both(x)
-    for _ in range(n_steps):
-        step = np.linalg.solve(information(x), slope)
-        length = float(step @ slope)
-        for half in range(10):
-            new_height, new_slope = both(x + step / 2**half)
-            n += 1
-            if new_height > height:
-                x, height, slope = x + step / 2**half, new_height, new_slope
-                break
-        if length < tolerance:
-            break
-    return x, float(height), n
+    both = jax.value_and_grad(log_density)
+
+    def at(x):
+        return x, *both(x)
+
+    def goes_on(state):
+        _, length, n, _ = state
+        return (length > tolerance) & (n < n_steps)
+
+    def step_up(state):
+        here, _, n, n_gradients = state
+        x, height, slope = here
+        step = jnp.linalg.solve(information(x), slope)
+
+        def is_lower(tried):
+            share, (_, new, _) = tried
+            return ~(new > height) & (share > 2.0**-10)
+
+        tried = 1.0, at(x + step)
+        tried = jax.lax.while_loop(
+            is_lower, lambda tried: (tried[0] / 2, at(x + tried[0] / 2 * step)), tried
+        )
+        share, there = tried
+        is_higher = there[1] > height
+        there = jax.tree.map(lambda new, old: jnp.where(is_higher, new, old), there, here)
+        length = jnp.where(is_higher, step @ slope, 0.0)
+        return there, length, n + 1, n_gradients + 1 - jnp.log2(share).astype(int)
+
+    first = at(jnp.asarray(start, float)), jnp.inf, 0, 1
+    (top, height, _), _, _, n_gradients = jax.lax.while_loop(goes_on, step_up, first)
+    return top, height, n_gradients
 
 
 def sample_rounded(

@@ -115,7 +115,7 @@ def has_settled(elbo, block):
     Parameters
     ----------
     elbo : array, shape (n_steps,)
-        Estimates of the ELBO, one per step.
+        Estimates of the ELBO, one per step; NaN where there is none.
     block : int
         Steps in a block.
 
@@ -127,9 +127,10 @@ def has_settled(elbo, block):
     """
     if len(elbo) < 2 * block:
         return False
-    before, last = np.asarray(elbo)[-2 * block :].reshape(2, block)
-    error = np.sqrt((before.var(ddof=1) + last.var(ddof=1)) / block)
-    return bool(last.mean() - before.mean() <= error)
+    blocks = np.asarray(elbo)[-2 * block :].reshape(2, block)
+    error = np.sqrt(np.nanvar(blocks, axis=1, ddof=1).sum() / block)
+    before, last = np.nanmean(blocks, axis=1)
+    return bool(last - before <= error)
 
 
 def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000, block=None):
@@ -155,14 +156,15 @@ def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000, block=
     -------
     xarray.DataTree
         `posterior`, one chain of draws; `latent`, other draws, in numpyro's unconstrained space;
-        `optimisation`, the estimate of the ELBO at each step; `importance`, log weights: log joint
-        density minus log density of the guide.
+        `optimisation`, the estimate of the ELBO at each step, NaN at one whose draw has no finite
+        density or gradient, which changes nothing; `importance`, log weights: log joint density
+        minus log density of the guide.
     """
     keys = jax.random.split(jax.random.key(seed), 4)
     elbo = Trace_ELBO()
     svi, size = SVI(model, guide, Adam(rate), elbo), block or n_steps
     at, losses = svi.init(keys[0]), np.empty(0)
-    advance = jax.jit(lambda at: jax.lax.scan(lambda at, _: svi.update(at), at, length=size))
+    advance = jax.jit(lambda at: jax.lax.scan(lambda at, _: svi.stable_update(at), at, length=size))
     while len(losses) < n_steps and not has_settled(-losses, size):
         at, new = advance(at)
         losses = np.append(losses, new)
@@ -180,7 +182,7 @@ def fit_guide(model, guide, rate, n_steps, n_draws, seed, n_weights=1000, block=
         "posterior": {name: (("chain", "draw"), np.asarray(x)) for name, x in draws.items()},
         "latent": {"z": (("draw", "site"), np.asarray(latent))},
         "optimisation": {"elbo": ("step", -losses)},
-        "importance": {"log_weight": ("draw", batched_rows(log_weight)(weight_keys))},
+        "importance": {"log_weight": ("draw", batched_rows(log_weight, n_vmap=4)(weight_keys))},
     }
     tree = xr.DataTree.from_dict({name: xr.Dataset(values) for name, values in groups.items()})
     tree["latent"] = xr.DataTree(tree["latent"].to_dataset().assign_coords(site=sorted(draws)))

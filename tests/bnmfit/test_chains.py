@@ -51,8 +51,13 @@ def test_scoring_climbs_a_normal_posterior_in_one_step_and_others_in_few():
     def flat(x):  # whose full steps go far beyond the top
         return -jnp.log(jnp.cosh(3 * x)).sum()
 
-    top, _, n = climb_by_information(flat, lambda x: np.eye(2), np.array([2.5, -2.0]), 60)
+    up = jax.jit(lambda x: climb_by_information(flat, lambda x: jnp.eye(2), x, 60))
+    top, _, n = up(np.array([2.5, -2.0]))
     np.testing.assert_allclose(top, 0, atol=0.01)
+    walled = lambda x: jnp.where(x[0] < 1, -((x[0] - 0.5) ** 2), jnp.nan)  # noqa: E731
+    top, _, n = climb_by_information(walled, lambda x: np.eye(1), [-3.0])
+    assert top[0] == pytest.approx(0.5, abs=1e-2)
+    assert n > 3
 
 
 def test_a_climb_turns_back_where_there_is_no_density():

@@ -94,6 +94,18 @@ def test_an_elbo_that_rises_beyond_its_error_has_not_settled():
     assert not has_settled(noise + np.arange(1000) / 1000, 500)
     assert has_settled(noise - np.arange(1000) / 1000, 500)
     assert not has_settled(np.zeros(999), 500)
+    assert has_settled(np.where(noise > 2, np.nan, noise), 500)
+
+
+def test_steps_without_a_density_change_nothing():
+    def walled():
+        G = numpyro.sample("G", dist.Normal(0, 1))
+        numpyro.factor("wall", jnp.where(G < 2.5, 0.0, jnp.nan))
+
+    fit = fit_guide(walled, AutoMultivariateNormal(walled), 0.02, 2000, 10, seed=0, n_weights=2)
+    elbo = fit["optimisation"]["elbo"]
+    assert 0 < elbo.isnull().sum() < 200
+    assert np.isfinite(fit["posterior"]["G"]).all()
 
 
 @pytest.mark.parametrize(("n", "limit"), [(100, 0.5), (1000, 2 / 3), (10**5, 0.7)])
