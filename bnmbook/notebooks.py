@@ -84,6 +84,7 @@ def _stored():
 
 def _note_seconds(name, seconds):
     noted = json.loads(SECONDS.read_text(encoding="utf-8")) | {name: round(seconds, 1)}
+    noted = {key: value for key, value in noted.items() if (CHAPTERS / f"{key}.ipynb").exists()}
     SECONDS.write_text(json.dumps(noted, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
