@@ -101,7 +101,8 @@ def with_budgets(source):
         if isinstance(node, ast.FunctionDef) and node.name in BUDGETS:
             names = [argument.arg for argument in node.args.args][-len(node.args.defaults) :]
             for name, value in BUDGETS[node.name].items():
-                node.args.defaults[names.index(name)] = ast.Constant(value)
+                if name in names:  # chapters may have another function of that name
+                    node.args.defaults[names.index(name)] = ast.Constant(value)
     return ast.unparse(tree)
 
 

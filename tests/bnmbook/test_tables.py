@@ -55,12 +55,13 @@ def test_a_page_is_timed_unless_it_computes_a_result(tmp_path, monkeypatch, comp
     cell = nbformat.v4.new_code_cell(f"if {computes}: open('new.nc', 'w').close()\n1 + 1")
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
     noted = tmp_path / "seconds.json"
-    noted.write_text('{"other": 1.0}')
+    noted.write_text('{"gone": 2.0, "other": 1.0}')
+    (tmp_path / "other.ipynb").touch()
     for name, value in {"CHAPTERS": tmp_path, "RESULTS": tmp_path, "SECONDS": noted}.items():
         monkeypatch.setattr(notebooks, name, value)
     notebooks.main(["page"])
     seconds = json.loads(noted.read_text())
     assert seconds.pop("other") == 1.0
-    assert list(seconds) == ([] if computes else ["page"])
+    assert list(seconds) == (["gone"] if computes else ["page"])
     (cell,) = nbformat.read(tmp_path / "page.ipynb", as_version=4).cells
     assert cell.outputs[0].data["text/plain"] == "2"
