@@ -94,15 +94,20 @@ for path in sys.argv[1:]:
 """
 
 
-def with_budgets(source):
-    """The code of a cell, with smaller defaults of the functions that it defines."""
+def with_budgets(source, met):
+    """The code of a cell, with smaller defaults of the functions that it defines.
+
+    A function of that name with other arguments is another chapter's. Adds to the names `met`.
+    """
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name in BUDGETS:
             names = [argument.arg for argument in node.args.args][-len(node.args.defaults) :]
+            if not set(names).issuperset(BUDGETS[node.name]):
+                continue
+            met.add(node.name)
             for name, value in BUDGETS[node.name].items():
-                if name in names:  # chapters may have another function of that name
-                    node.args.defaults[names.index(name)] = ast.Constant(value)
+                node.args.defaults[names.index(name)] = ast.Constant(value)
     return ast.unparse(tree)
 
 
@@ -119,12 +124,14 @@ def other_book(tmp_path_factory):
         common = common.replace(old, new)
     (book / "_common.py").write_text(common, encoding="utf-8")
     (book / "chapters").mkdir()
+    met = set()
     for chapter in (ROOT / "chapters").glob("*.ipynb"):
         notebook = json.loads(chapter.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
-                cell["source"] = with_budgets("".join(cell["source"]))
+                cell["source"] = with_budgets("".join(cell["source"]), met)
         (book / "chapters" / chapter.name).write_text(json.dumps(notebook), encoding="utf-8")
+    assert met == set(BUDGETS)
     return book
 
 
