@@ -21,11 +21,12 @@ from small_studies import brain
 weights, fc_target, tract_lengths = brain(40)
 region_labels = [f"region {k}" for k in range(40)]
 """
-CHANGES = {  # in _common.py: another brain, another name, shorter simulations
+CHANGES = {  # in _common.py: another brain, another name, shorter and coarser simulations
     'weights, tract_lengths, region_labels = load_structural_connectivity("dk_average")': DATA,
     'fc_target = load_functional_connectivity("dk_average")': "",
     'name="running-example"': 'name="made-up"',
     "duration=120_000.0": "duration=32_000.0",
+    "dt=4.0": "dt=8.0",
 }
 BUDGETS = {  # defaults of functions in chapters
     "grid_scan": {"n_grid": 16},
@@ -65,13 +66,13 @@ BUDGETS = {  # defaults of functions in chapters
     "shared_held_out_pairs": {"n_splits": 1},
     "nuts": {"n_warmup": 4, "n_draws": 8},
     "nuts_expected": {"n_warmup": 4, "n_draws": 8},
-    "svi": {"n_steps": 40, "block": 20},
+    "svi": {"n_steps": 20, "block": 10},
     "synthetic_likelihood": {"n_draws": 60, "n_own": 2},
     "log_density_cost": {"n_repeats": 1},
     "fc_variability": {"n_draws": 60},
     "calibration_bank": {"n_data": 128, "n_draws": 4},
-    "noise_aware_nuts": {"n_warmup": 2, "n_draws": 12},
-    "fitted": {"n_steps": 40},
+    "noise_aware_nuts": {"n_warmup": 2, "n_draws": 8},
+    "fitted": {"n_steps": 20},
     "posterior_predictive": {"n_draws": 40},
 }
 RUN = """

@@ -11,6 +11,7 @@
     const own = rgba(getComputedStyle(e).backgroundColor);
     return own[3] === 1 ? own : over(own, behind(e.parentElement));
   };
+  const opacity = e => e ? getComputedStyle(e).opacity * opacity(e.parentElement) : 1;
   const light = color => [0, 1, 2].map(i => color[i] / 255)
     .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
@@ -19,8 +20,9 @@
     const e = texts.currentNode.parentElement, words = texts.currentNode.textContent.trim();
     if (!words || !e.checkVisibility({opacityProperty: true}) || e.closest("svg, annotation"))
       continue;
-    const back = behind(e), front = light(over(rgba(getComputedStyle(e).color), back));
-    const [low, high] = [front, light(back)].sort((a, b) => a - b);
+    const back = behind(e), [r, g, b, a] = rgba(getComputedStyle(e).color);
+    const front = light(over([r, g, b, a * opacity(e)], back));
+    const [low, high] = [front, light(back)].sort((p, q) => p - q);
     const contrast = (high + .05) / (low + .05);
     if (contrast < 4.5) found.push(`${contrast.toFixed(1)}: ${e.tagName} "${words.slice(0, 40)}"`);
   }
