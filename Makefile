@@ -16,7 +16,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-user --tar
 	--prefix="$(CURDIR)/$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview test results notebooks tables lint format lock bench clean
+.PHONY: help site preview test data results notebooks tables lint format lock bench clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ preview: $(VENV)/quarto  ## Serve the site locally and render it again on each c
 
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+
+data: $(VENV)/ready  ## Fetch real brains to fit, which are not part of the book, into data/
+	@$(RUN) -m bnmfit.open_data data
 
 results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan ..."
 	@$(RUN) -m bnmbook.compute $(NAMES)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "brain-network-inference"
-BUILT = {"_site", "build", "dist", "__pycache__"}  # folders, beside those whose name has a dot
+# Folders that are no sources, beside those whose name has a dot. Nobody may pass the data on.
+LEFT_OUT = {"_site", "build", "dist", "__pycache__", "data"}
 
 
 def write_bundle(root, site):
@@ -30,7 +31,7 @@ def write_bundle(root, site):
     path = site / f"{NAME}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
         for folder, inner, files in os.walk(root):
-            inner[:] = sorted(name for name in inner if name not in BUILT and "." not in name)
+            inner[:] = sorted(name for name in inner if name not in LEFT_OUT and "." not in name)
             for name in sorted(files):
                 if not name.startswith(".") and not name.endswith((".log", ".pyc")):
                     source = Path(folder) / name

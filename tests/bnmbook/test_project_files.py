@@ -1,7 +1,10 @@
 """The files around the book: how to cite it, what runs on each change, and what they say of it."""
 
+from bnmbook.bundle import write_bundle
+
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,12 @@ def test_the_changelog_has_the_sections_that_the_format_asks_for():
     assert re.findall(r"^## (.+)$", text, re.MULTILINE)[0] == "[Unreleased]"
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= kinds
+
+
+def test_the_zip_of_the_book_passes_no_data_on(tmp_path):
+    for name in ("_common.py", "data/brains.whl", "bnmfit/data.py"):
+        (tmp_path / "book" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "book" / name).touch()
+    files = zipfile.ZipFile(write_bundle(tmp_path / "book", tmp_path)).namelist()
+    assert [name.partition("/")[2] for name in files] == ["_common.py", "bnmfit/data.py"]
+    assert "/data/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-NOT_SOURCES = shutil.ignore_patterns(".*", "_site", "__pycache__", "*.egg-info", "*.nc", "build")
+NOT_SOURCES = shutil.ignore_patterns(
+    ".*", "_site", "__pycache__", "*.egg-info", "*.nc", "build", "data"
+)
 REDUCED = "import bnmbook.site as site; site.find_quarto = lambda: None; site.main()"
 
 
