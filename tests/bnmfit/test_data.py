@@ -613,6 +613,7 @@ def test_times_have_to_be_times():
 def test_bounds():
     given = {"G": [0, np.float32(0.5)], "w": np.array([0.001, 0.7])}
     assert check_bounds(given) == {"G": (0.0, 0.5), "w": (0.001, 0.7)}
+    assert check_bounds({"w": ["9e-2", "1e-1"]}) == {"w": (0.09, 0.1)}  # as YAML reads them
 
 
 @pytest.mark.parametrize(
