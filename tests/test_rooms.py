@@ -21,7 +21,7 @@ bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
 bnmfit: study networks simulation flow locality identity predictors noise coverage
-bnmfit: tables data matrices timing reading regions
+bnmfit: settings tables data matrices timing reading regions
 """
 
 
