@@ -635,7 +635,7 @@ def test_bad_bounds_are_refused(bounds, message):
 
 def test_data_are_read_without_jax():
     """So that a script can look at its data before devices are set."""
-    code = "import sys, bnmfit.data, bnmfit.predictors; print('jax' in sys.modules)"
+    code = "import sys, bnmfit.folders, bnmfit.predictors; print('jax' in sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
