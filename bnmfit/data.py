@@ -292,7 +292,7 @@ def check_bounds(bounds):
             raise ValueError(
                 f"The bounds of {name}, ({low}, {high}), must be finite: methods search a box."
             )
-        if not low < high:
+        if not checked[name][0] < checked[name][1]:
             raise ValueError(f"The bounds of {name}, ({low}, {high}), must rise.")
     return checked
 

@@ -21,7 +21,7 @@ bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
 bnmfit: study networks simulation flow locality identity predictors noise coverage
-bnmfit: data open_data matrices timing reading regions
+bnmfit: folders contents settings tables open_data data matrices timing reading regions
 """
 
 

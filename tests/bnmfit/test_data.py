@@ -613,6 +613,7 @@ def test_times_have_to_be_times():
 def test_bounds():
     given = {"G": [0, np.float32(0.5)], "w": np.array([0.001, 0.7])}
     assert check_bounds(given) == {"G": (0.0, 0.5), "w": (0.001, 0.7)}
+    assert check_bounds({"w": ["9e-2", "1e-1"]}) == {"w": (0.09, 0.1)}  # as YAML reads them
 
 
 @pytest.mark.parametrize(
@@ -635,7 +636,8 @@ def test_bad_bounds_are_refused(bounds, message):
 def test_data_are_read_without_jax():
     """So that a script can look at its data before devices are set."""
     code = (
-        "import sys, bnmfit.data, bnmfit.open_data, bnmfit.predictors; print('jax' in sys.modules)"
+        "import sys, bnmfit.folders, bnmfit.open_data, bnmfit.predictors; "
+        "print('jax' in sys.modules)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
