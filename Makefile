@@ -16,7 +16,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-user --tar
 	--prefix="$(CURDIR)/$(VENV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview test data results notebooks tables lint format lock bench clean
+.PHONY: help site preview test data study results notebooks tables lint format lock bench clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against thei
 
 data: $(VENV)/ready  ## Fetch real brains to fit, which are not part of the book, into data/
 	@$(RUN) -m bnmfit.open_data data
+
+study: $(VENV)/quarto  ## Study your own brain: DATA=folder, and TEST=folder with one to predict
+	@$(RUN) -m bnmbook.studies "$(DATA)" $(if $(TEST),"$(TEST)")
 
 results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan ..."
 	@$(RUN) -m bnmbook.compute $(NAMES)

@@ -32,6 +32,8 @@ def write_bundle(root, site):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
         for folder, inner, files in os.walk(root):
             inner[:] = sorted(name for name in inner if name not in LEFT_OUT and "." not in name)
+            if Path(folder) == root / "studies":  # those of readers are theirs
+                inner.clear()
             for name in sorted(files):
                 if not name.startswith(".") and not name.endswith((".log", ".pyc")):
                     source = Path(folder) / name

@@ -68,3 +68,27 @@ def build_reduced():
         if SITE.exists():
             SITE.rename(Path(folder) / "old")
         (copy / "_site").rename(SITE)
+
+
+def build_page(page, target):
+    """Build one notebook that is no page of the book.
+
+    Parameters
+    ----------
+    page : pathlib.Path
+        The notebook, which shows the outputs that are stored in it.
+    target : pathlib.Path
+        Folder for the page and what it needs; one that is there is replaced.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "page"
+        copy.mkdir()
+        config = {
+            "project": {"type": "website", "render": [page.name]},
+            "website": {"title": "Study"},
+        }
+        (copy / "_quarto.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        shutil.copy(page, copy)
+        build(copy, quiet=True)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(copy / "_site", target)

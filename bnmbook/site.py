@@ -27,7 +27,7 @@ def find_quarto():
     return None
 
 
-def run_quarto(quarto, command):
+def run_quarto(quarto, command, *pages):
     """Run a command of Quarto on the book, whatever language and profile the user has set.
 
     Parameters
@@ -35,6 +35,8 @@ def run_quarto(quarto, command):
     quarto : path
     command : str
         `render` or `preview`.
+    *pages : str
+        Only these, if any are named.
 
     Returns
     -------
@@ -51,7 +53,9 @@ def run_quarto(quarto, command):
         environment["LC_ALL"] = name
         break
     locale.setlocale(locale.LC_CTYPE, before)
-    return subprocess.run([quarto, command], check=False, cwd=ROOT, env=environment).returncode
+    return subprocess.run(
+        [quarto, command, *pages], check=False, cwd=ROOT, env=environment
+    ).returncode
 
 
 def main(command="build"):

@@ -6,11 +6,12 @@ archive of The Virtual Brain (TVB) in place of weights, lengths and labels.
 
 from bnmfit.contents import FolderError, by_session, find_files, inside
 from bnmfit.data import check_connectome, check_maps, check_series, check_target
-from bnmfit.matrices import ROUNDING, own_labels
+from bnmfit.matrices import own_labels
 from bnmfit.reading import frozen, is_numbered, side_labels, some
 from bnmfit.settings import SETTINGS, Settings, read_settings, write_settings
 from bnmfit.tables import read_centres, read_names, read_table
 
+import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ from pathlib import Path
 import numpy as np
 
 __all__ = ["Folder", "FolderError", "Settings", "read_folder", "write_settings"]
+
+UNCOUNTED = 20_000.0  # ms at the beginning of a simulation: both kernels reach back over them
+HIGHEST = 1.9  # of G times the leading eigenvalue of the weights; regions fire at 1.06 without w
 
 # Remedies for whoever has files in place of arrays.
 REMEDIES = {
@@ -51,7 +55,7 @@ class Folder:
     ----------
     path : pathlib.Path
     settings : Settings
-        What `study.yml` says, with the duration filled in; times in ms.
+        What `study.yml` says, with duration and bounds of G filled in; times in ms.
     labels : tuple of str, length n
     weights : array, shape (n, n)
         After the transformation that the settings name, the largest 1; a row receives from the
@@ -59,7 +63,7 @@ class Folder:
     lengths : array, shape (n, n), or None
         Tract lengths, mm.
     fc : array, shape (n, n)
-        That of the file, else that of the sessions.
+        That of the file, else that of the first session.
     sessions : dict of str to array, shape (time, n)
         BOLD series by the name of the session, in its unit; empty with an FC alone.
     maps : dict of str to array, shape (n,)
@@ -89,8 +93,8 @@ def read_folder(path):
     are the columns of `maps`, or files in a folder `maps`. What they cannot say is in `study.yml`,
     which is written with the defaults if it is not there.
 
-    Without a file `fc`, the FC is the correlation of the series; that of several sessions is
-    averaged as Fisher's z, each session counting by its number of samples.
+    Without a file `fc`, the FC is the correlation of the series. Of several sessions it is that of
+    the first one: the others serve as tests.
 
     Parameters
     ----------
@@ -128,9 +132,16 @@ def read_folder(path):
     fc = _target(tables, names, labels, list(series.values()), notes)
     maps = _maps(tables, names, labels, notes)
     if settings.duration is None:
-        n_samples = sum(len(one.series) for one in series.values())
+        n_samples = len(next(iter(series.values())).series) + math.ceil(UNCOUNTED / settings.tr)
         settings = replace(settings, duration=n_samples * settings.tr)
-        notes.append(f"{SETTINGS}: the duration is the recording's, {settings.duration:,.10g} ms.")
+        notes.append(
+            f"{SETTINGS}: the duration is the recording's and {UNCOUNTED / 1000:g} s that do not "
+            f"count, {settings.duration:,.10g} ms."
+        )
+    if settings.free.get("G", True) is None:
+        top = float(f"{HIGHEST / np.linalg.eigvals(weights).real.max():.3g}")
+        settings = replace(settings, free=settings.free | {"G": (top / 1000, top)})
+        notes.append(f"{SETTINGS}: G is searched up to {top:g}, by the weights' eigenvalue.")
     sessions = {session: one.series for session, one in series.items()}
     return Folder(
         folder, settings, labels, weights, lengths, fc, sessions, maps, tuple(notes), files
@@ -259,17 +270,14 @@ def _structure(tables, names, labels, how, notes):
 
 
 def _target(tables, names, labels, series, notes):
-    """FC of the file, else that of the series, averaged as Fisher's z and weighted by samples."""
-    samples = [len(one.series) for one in series]
+    """FC of the file, else that of the first session."""
     of_bold = series[0].fc if series else None
-    if len(series) > 1:
-        z = [np.arctanh(np.clip(one.fc, ROUNDING - 1, 1 - ROUNDING)) for one in series]
-        of_bold = frozen(np.tanh(np.average(z, axis=0, weights=samples)))
     if "fc" not in tables:
-        how = "averaged over sessions as Fisher's z" if len(series) > 1 else "of the BOLD"
+        n_samples = len(series[0].series)
+        which = "the first session, the others being tests" if len(series) > 1 else "the BOLD"
         notes.append(
-            f"The FC is {how}, {sum(samples)} samples in all, so that each correlation is "
-            f"uncertain by {sum(samples) ** -0.5:.2g} or more."
+            f"The FC is that of {which}: {n_samples} samples, so that a correlation is uncertain "
+            f"by {n_samples**-0.5:.2g} or more."
         )
         return of_bold
     with _about(names["fc"], notes) as own:

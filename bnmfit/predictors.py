@@ -106,6 +106,38 @@ def prediction(name, weights, fc_target, known=None):
     return _without_diagonal(PREDICTORS[name][1](weights, fc, known))
 
 
+def predicted_without_model(weights, fc):
+    """Predictions of an FC that take no model, by name: their numbers, and the FC."""
+    return {
+        name: (numbers or len(fc), prediction(name, weights, fc))
+        for name, (numbers, _) in PREDICTORS.items()
+    }
+
+
+def held_against(predictions, tests):
+    """How well predictions agree with several FC matrices.
+
+    Parameters
+    ----------
+    predictions : dict of str to (int, array)
+        How many numbers were fitted, and the FC, shape (n_regions, n_regions).
+    tests : dict of str to array
+        FC by name.
+
+    Returns
+    -------
+    DataFrame
+        A row for each prediction: `numbers`, and for each test its `r` and `RMSE`.
+    """
+    rows = {}
+    for name, (numbers, fc) in predictions.items():
+        rows[name] = {"numbers": numbers}
+        for test, other in tests.items():
+            of = agreement(fc, other)
+            rows[name] |= {f"{test}: r": of["correlation"], f"{test}: RMSE": of["rmse"]}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def hidden_pairs(n_regions, share, seed):
     """Choose pairs of regions to be hidden from a fit.
 

@@ -1,7 +1,7 @@
 """From a study to a posterior in steps, each of which can start where the one before ended.
 
 All steps use the expected FC of `bnmfit.linear_response`. The global parameters are the first two
-of a study that have bounds.
+of a study that have bounds, or those that are named.
 """
 
 from bnmfit.batches import batched_rows
@@ -19,6 +19,7 @@ import xarray as xr
 from scipy.optimize import minimize
 
 TRUSTED = 6.0  # sd to the fold beyond which linear response holds
+WORST = 10.0  # loss of a point that has none
 
 
 def global_names(study):
@@ -26,15 +27,30 @@ def global_names(study):
     return tuple(study.bounds)[:2]
 
 
-def state_at(study, x):
-    """State with the two global parameters at x, shape (2,)."""
-    return study.vary(study.state, **dict(zip(global_names(study), x, strict=True)))
+def state_at(study, x, names=None):
+    """State with the global parameters at x, shape (n_parameters,)."""
+    names = global_names(study) if names is None else names
+    return study.vary(study.state, **dict(zip(names, x, strict=True)))
 
 
-def loss_at(response, x):
-    """Loss of the expected FC at the global parameters x, shape (2,)."""
+def loss_at(response, x, names=None):
+    """Loss of the expected FC at the global parameters x, shape (n_parameters,).
+
+    It is NaN where the network does not come to a stable rest.
+    """
     study = response.study
-    return study.metric(response.expected_observation(state_at(study, x)), study.target)
+    fc, steady = response.expected_at_steady_state(state_at(study, x, names))
+    is_known = (steady.leading < 0) & (steady.speed < AT_REST)
+    return jnp.where(is_known, study.metric(fc, study.target), jnp.nan)
+
+
+def losses_at(response, points, names=None):
+    """Loss of the expected FC at points, shape (n, n_parameters); 10 where there is none."""
+
+    def finite(*x):
+        return jnp.nan_to_num(loss_at(response, x, names), nan=WORST, posinf=WORST)
+
+    return batched_rows(finite, n_vmap=1)(*np.transpose(points))
 
 
 def regime(response, n_grid=41):
@@ -81,43 +97,45 @@ def regime(response, n_grid=41):
     )
 
 
-def basin(response, starts):
+def basin(response, starts, names=None):
     """The best of some points, and its loss.
 
     Parameters
     ----------
     response : LinearResponse
-    starts : array, shape (n, 2)
+    starts : array, shape (n, n_parameters)
+    names : tuple of str, optional
+        Global parameters.
 
     Returns
     -------
-    point : array, shape (2,)
+    point : array, shape (n_parameters,)
     loss : float
     """
-    losses = batched_rows(lambda *x: loss_at(response, x), n_vmap=1)(*np.transpose(starts))
-    losses = np.nan_to_num(losses, nan=np.inf)
+    losses = losses_at(response, starts, names)
     return np.asarray(starts)[losses.argmin()], float(losses.min())
 
 
-def global_fit(response, start):
-    """Fit the two global parameters by L-BFGS, within their bounds.
+def global_fit(response, start, names=None):
+    """Fit the global parameters by L-BFGS, within their bounds.
 
     Parameters
     ----------
     response : LinearResponse
-    start : array, shape (2,)
+    start : array, shape (n_parameters,)
+    names : tuple of str, optional
 
     Returns
     -------
     scipy.optimize.OptimizeResult
         With `x`, `fun` and `nfev`, the number of values with gradients.
     """
-    ends = response.study.box(*global_names(response.study)).T
-    run = _value_and_gradient(response)
-    return minimize(run, start, jac=True, bounds=ends)
+    names = global_names(response.study) if names is None else names
+    ends = response.study.box(*names).T
+    return minimize(_value_and_gradient(response, names), start, jac=True, bounds=ends)
 
 
-def calibrate(response, found, goal=0.8, near=0.03, n_data=128, seed=0):
+def calibrate(response, found, goal=0.8, near=0.03, n_data=128, seed=0, names=None, slack=0.0):
     """The effective number of entries whose intervals hold the truth of drawn data often enough.
 
     Parameters
@@ -132,19 +150,24 @@ def calibrate(response, found, goal=0.8, near=0.03, n_data=128, seed=0):
     n_data : int
         Number of data sets, each one recording as long as the study's.
     seed : int
+    names : tuple of str, optional
+        Global parameters, all of which are in `found`.
+    slack : float
+        By how much less than the goal still counts as enough.
 
     Returns
     -------
     n_effective : int
     coverage : dict
-        Share of the truths in their intervals, both parameters together, by number.
+        Share of the truths in their intervals, all parameters together, by number.
 
     Raises
     ------
     ValueError
         If no number covers the goal.
     """
-    study, names = response.study, global_names(response.study)
+    study = response.study
+    names = global_names(study) if names is None else names
     usable = found.where(found["usable"], drop=True)
     likely = np.flatnonzero(usable["loss"].values < float(usable["loss"].min()) + near)
     rng = np.random.default_rng(seed)
@@ -154,7 +177,7 @@ def calibrate(response, found, goal=0.8, near=0.03, n_data=128, seed=0):
 
     @jax.jit
     def recording(x, key):
-        return response.draw_observation(state_at(study, x), key, 1)[0][0][upper]
+        return response.draw_observation(state_at(study, x, names), key, 1)[0][0][upper]
 
     keys = jax.random.split(jax.random.key(seed), n_data)
     data = [np.asarray(recording(*row)) for row in zip(points[truth], keys, strict=True)]
@@ -162,7 +185,7 @@ def calibrate(response, found, goal=0.8, near=0.03, n_data=128, seed=0):
     mse = np.array([((fcs - one) ** 2).mean(axis=1) for one in data])
     inside = partial(_inside, mse=mse, at=at, truth=points[truth], level=goal)
     coverage = {n: inside(n) for n in candidate_numbers(upper[0].size)}
-    return largest_that_covers(coverage, goal), coverage
+    return largest_that_covers(coverage, goal - slack), coverage
 
 
 def _inside(n, mse, at, truth, level):
@@ -172,7 +195,10 @@ def _inside(n, mse, at, truth, level):
     mass /= mass.sum(axis=1, keepdims=True)
     below = np.array(
         [
-            [(one[at[:, k] < x[k]].sum() + one[at[:, k] == x[k]].sum() / 2) for k in range(2)]
+            [
+                (one[at[:, k] < x[k]].sum() + one[at[:, k] == x[k]].sum() / 2)
+                for k in range(at.shape[1])
+            ]
             for one, x in zip(mass, truth, strict=True)
         ]
     )
@@ -207,8 +233,6 @@ def posterior(response, n_effective, fit=None, window=0.1):
     low, high = study.box(*names)
     slope = 0.0 if fit is None else -1 / leading_eigenvalue(study.weights)
     middle = np.zeros(2) if fit is None else np.asarray(fit)
-    evaluate = batched_rows(lambda *x: loss_at(response, x), n_vmap=1)
-
     def unsheared(cells):
         first = cells[:, 0] + middle[0] + slope * (cells[:, 1] - middle[1])
         return np.stack([first, cells[:, 1]], axis=1)
@@ -216,8 +240,8 @@ def posterior(response, n_effective, fit=None, window=0.1):
     def log_density(cells):
         points = unsheared(cells)
         inside = np.clip(points, low, high)
-        losses = evaluate(*inside.T)
-        known = np.isfinite(losses) & (inside == points).all(axis=1)
+        losses = losses_at(response, inside)
+        known = (losses < WORST) & (inside == points).all(axis=1)
         return np.where(known, -n_effective * np.log(np.where(known, losses, 1.0)), -np.inf)
 
     evaluations, half = 0, window * (high[0] - low[0])
@@ -235,12 +259,13 @@ def posterior(response, n_effective, fit=None, window=0.1):
 
 
 @lru_cache
-def _value_and_gradient(response):
+def _value_and_gradient(response, names):
     """The loss and its gradient, compiled once for a response, with a wall where there are none."""
-    run = jax.jit(jax.value_and_grad(lambda x: loss_at(response, x)))
+    run = jax.jit(jax.value_and_grad(lambda x: loss_at(response, x, names)))
 
     def finite(x):
         value, gradient = run(x)
-        return (float(value), np.asarray(gradient)) if jnp.isfinite(value) else (10.0, np.zeros(2))
+        is_finite = jnp.isfinite(value)
+        return (float(value), np.asarray(gradient)) if is_finite else (WORST, np.zeros_like(x))
 
     return finite

@@ -24,13 +24,15 @@ name: null
 # in; for an FC, it is the one of the recording that the FC was computed from.
 tr: null
 
-# Length of a simulation, ms. null: as long as the recording, all its sessions together. Without
-# BOLD series it has to be filled in: as long as the recording that the FC was computed from.
+# Length of a simulation, ms; its first 20 s do not count. null: those and the recording, or the
+# first of its sessions. Without BOLD series it has to be filled in: 20 s and the length of the
+# recording that the FC was computed from.
 duration: null
 
-# How activity becomes BOLD: volterra (first-order Volterra kernel of the balloon model, as in the
-# book) or double-gamma (difference of two gamma functions). Assumed: volterra.
-kernel: volterra
+# How activity becomes BOLD: double-gamma (difference of two gamma functions, which peaks after 5 s)
+# or volterra (first-order Volterra kernel of the balloon model, which peaks after 1 s, as in the
+# book's example). Assumed: double-gamma, since measured BOLD is as slow.
+kernel: double-gamma
 
 # What is done to the weights w: raw (nothing), log (log(1 + w / the smallest above 0), for counts
 # of streamlines, which span orders of magnitude), or normalised (each row divided by its sum, so
@@ -39,16 +41,19 @@ kernel: volterra
 connectome: raw
 
 # Whether regions share a part of their noise, true or false. With true, that part, rho, is free
-# from 0 to 1, unless rho has other bounds below. Assumed: false, each region has noise of its own.
-shared_noise: false
+# from 0 to 0.9, unless rho has other bounds below. Assumed: true, since no fit of the book without
+# it predicts better than the same value for all pairs of regions.
+shared_noise: true
 
 # Parameters that are free, each from a lowest to a highest value; the first two span the landscape.
 # There are G (global coupling), w (excitatory recurrence), I_o (external input, nA), sigma
-# (strength of the noise) and rho (its shared part). Assumed: the bounds of the book.
+# (strength of the noise, which changes no correlation) and rho (its shared part). G has no scale of
+# its own; null: up to 1.9 / the leading eigenvalue of the weights. Assumed for the others: ranges
+# in which a region is neither silent nor saturated.
 free:
-  G: [0.001, 0.7]
+  G: null
   w: [0.001, 0.7]
-  sigma: [0.001, 0.01]
+  I_o: [0.2, 0.45]
 
 # Seed of all random numbers, a whole number. Another one shows what depends on chance.
 seed: 0
@@ -61,7 +66,10 @@ leave_out: []
 
 @dataclass(frozen=True)
 class Settings:
-    """What `study.yml` says: times in ms, parameters with bounds, labels of regions left out."""
+    """What `study.yml` says: times in ms, parameters with bounds, labels of regions left out.
+
+    The bounds of G can be None, as long as the weights are not known.
+    """
 
     name: str
     tr: float | None
@@ -69,7 +77,7 @@ class Settings:
     kernel: str
     connectome: str
     shared_noise: bool
-    free: dict[str, tuple[float, float]]
+    free: dict[str, tuple[float, float] | None]
     seed: int
     leave_out: tuple[str, ...]
 
@@ -161,9 +169,11 @@ def _free(values):
     unknown = [str(name) for name in values["free"] if name not in PARAMETERS]
     if unknown:
         raise ValueError(f"Under free is {some(unknown)}: the parameters are {some(PARAMETERS)}.")
-    free = check_bounds(values["free"])
+    given = values["free"]
+    bounds = check_bounds({name: x for name, x in given.items() if (name, x) != ("G", None)})
+    free = {name: bounds.get(name) for name in given}
     if values["shared_noise"]:
-        free = free | {"rho": free.get("rho", (0.0, 1.0))}
+        free = free | {"rho": free.get("rho", (0.0, 0.9))}
     elif "rho" in free:
         raise ValueError("Under free is rho, but no noise is shared: set shared_noise to true.")
     if len(free) < 2:

@@ -15,12 +15,13 @@ bnmbook: site preview reduced_site reduced_pages bundle tables notebooks compute
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths
+bnmfit: arc from_folder global_posterior
 bnmfit: recipe regional
 bnmfit: calibration chains descent discrepancy learned likelihoods maps posteriors searches valley
 bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
-bnmfit: study networks simulation flow locality identity predictors noise coverage
+bnmfit: study networks simulation flow locality identity predictors noise coverage fcd
 bnmfit: folders contents settings tables open_data data matrices timing reading regions
 """
 

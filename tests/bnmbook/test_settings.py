@@ -311,5 +311,5 @@ def test_help_needs_no_tools_but_those_of_posix(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "make help         List the commands"
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert all(line.startswith("make ") and line[18] != " " for line in lines)

@@ -181,7 +181,7 @@ def test_without_labels_regions_are_numbered(read):
     assert folder.labels == tuple(f"region {k + 1}" for k in range(N))
     assert folder.lengths is None
     assert folder.sessions == folder.maps == {}
-    assert folder.notes == ()
+    assert all("G is searched up to" in note for note in folder.notes)
 
 
 @pytest.mark.parametrize("prefix", ["", "brain/"])
@@ -209,25 +209,25 @@ def test_an_archive_of_tvb_is_read(tmp_path, prefix, zipped, labelled):
     assert said(folder, f"^Not used: connectivity.zip/{prefix}areas{end}")
 
 
-def test_sessions_are_averaged_as_fishers_z(read):
+def test_the_first_session_is_fitted_and_the_others_are_tests(read):
     files = {"fc.csv": None, "study.yml": "tr: 720"}
     files |= {"bold_2.csv": of_series(SERIES[:40]), "bold-1.npy": SERIES[40:]}
     folder = read(files)
     assert list(folder.sessions) == ["1", "2"]
     assert np.array_equal(folder.sessions["2"], SERIES[:40])
-    assert folder.settings.duration == 60 * 720
-    z = [np.arctanh(np.corrcoef(part.T) - np.eye(N)) for part in (SERIES[40:], SERIES[:40])]
-    expected = np.tanh(np.average(z, axis=0, weights=[20, 40]))
+    assert folder.settings.duration == (20 + 28) * 720
+    expected = np.corrcoef(SERIES[40:].T) - np.eye(N)
     assert np.allclose(folder.fc, expected, rtol=0, atol=1e-12)
-    assert said(folder, "averaged over sessions as Fisher's z, 60 samples in all, .* by 0.13")
-    assert said(folder, "study.yml: the duration is the recording's, 43,200 ms")
+    assert said(folder, "the first session, the others being tests: 20 samples, .* by 0.22")
+    assert said(folder, "study.yml: the duration is the recording's and 20 s .*, 34,560 ms")
 
 
-def test_identical_regions_do_not_break_the_average(read):
-    twin = SERIES[:, [0, 0, *range(2, N)]]
-    folder = read({"fc.csv": None, "bold_1.npy": twin, "bold_2.npy": SERIES})
-    assert np.isfinite(folder.fc).all()
-    assert 0.99 < folder.fc[0, 1] <= 1
+def test_the_range_of_the_coupling_follows_from_the_weights(read):
+    folder = read({"study.yml": KNOWN})
+    top = 1.9 / np.linalg.eigvals(folder.weights).real.max()
+    assert folder.settings.free["G"] == pytest.approx((top / 1000, top), rel=0.01)
+    assert list(folder.settings.free) == ["G", "w", "I_o", "rho"]
+    assert said(folder, "study.yml: G is searched up to ")
 
 
 MINUS = [1, 2, 3, 4, 6, 7]  # without L.A and R.B
@@ -414,7 +414,7 @@ PUT_RIGHT = {
         {"bold.csv": of_series() + SERIES[:, :1]},
         r"fc.csv: it differs by up to 0.\d+ from the FC of the BOLD, and is used",
     ),
-    "short": (with_bold(of_series(SERIES[:12])), "12 samples in all, .* uncertain by 0.29 or more"),
+    "short": (with_bold(of_series(SERIES[:12])), "12 samples, .* uncertain by 0.29 or more"),
     "lengths of 0": (
         {"lengths.csv": table(put(LENGTHS, ([0, 1], [1, 0]), 0))},
         "lengths.csv: connections with a length of 0, so without delay: 2",
@@ -692,7 +692,7 @@ def test_settings_are_written_once_and_said(tmp_path):
     path.write_text(DEFAULTS.replace("tr: null", "tr: 720"))
     folder = read_folder(tmp_path)
     assert "tr: 720" in path.read_text()
-    assert folder.settings.duration == 60 * 720
+    assert folder.settings.duration == (60 + 28) * 720
     with pytest.raises(FileExistsError):
         write_settings(tmp_path)
     assert "tr: 720" in path.read_text()
@@ -708,15 +708,15 @@ def test_each_key_has_a_default_below_a_comment(tmp_path):
         name=tmp_path.name,
         tr=None,
         duration=None,
-        kernel="volterra",
+        kernel="double-gamma",
         connectome="raw",
-        shared_noise=False,
-        free={"G": (0.001, 0.7), "w": (0.001, 0.7), "sigma": (0.001, 0.01)},
+        shared_noise=True,
+        free={"G": None, "w": (0.001, 0.7), "I_o": (0.2, 0.45), "rho": (0.0, 0.9)},
         seed=0,
         leave_out=(),
     )
     (tmp_path / "study.yml").write_text("")
-    assert read_settings(tmp_path).free["sigma"] == (0.001, 0.01)
+    assert read_settings(tmp_path).free["w"] == (0.001, 0.7)
 
 
 def test_settings_are_read(read):
@@ -729,7 +729,7 @@ def test_settings_are_read(read):
     """
     settings = read({"study.yml": KNOWN + text.replace("\n    ", "\n")}).settings
     assert (settings.name, settings.kernel, settings.seed) == ("my brain", "double-gamma", 7)
-    assert settings.free == {"I_o": (0.3, 0.4), "G": (0, 1), "rho": (0, 1)}
+    assert settings.free == {"I_o": (0.3, 0.4), "G": (0, 1), "rho": (0, 0.9)}
     assert list(settings.free) == ["I_o", "G", "rho"]
 
 
@@ -753,8 +753,10 @@ BAD_SETTINGS = {
     "free: {g: [0, 1], w: [0, 1]}": "nder free is g: the parameters are G, w, I_o, sigma and rho",
     "free: {G: [1, 0], w: [0, 1]}": r"bounds of G, \(1, 0\), must rise",
     "free: {G: 1, w: [0, 1]}": "bounds of G, 1, must be two numbers",
-    "free: {G: [0, 1]}": "nder free is G: give at least two, as G and w",
-    "free: {G: [0, 1], rho: [0, 1]}": "rho, but no noise is shared: set shared_noise to true",
+    "shared_noise: false\nfree: {G: [0, 1]}": "nder free is G: give at least two, as G and w",
+    "shared_noise: false\nfree: {G: [0, 1], rho: [0, 1]}": (
+        "rho, but no noise is shared: set shared_noise to true"
+    ),
     "- tr": "It has no keys: write key, colon, space and value",
     "name: brain\ntr: [": "Line 2 is no YAML: write key, colon, space and value",
 }

@@ -1,0 +1,84 @@
+"""A study of the reader's own brain: from a folder with data to a page, in one command.
+
+    python -m bnmbook.studies DATA [TEST]
+
+runs `studies/study.ipynb` on a folder (see `bnmfit.folders`), in `studies/NAME/`, where results are
+kept as they come: interrupted, it goes on where it stopped. The page is `_site/studies/NAME/`.
+"""
+
+from bnmbook.kernels import execute
+from bnmbook.paths import ROOT
+from bnmbook.producers import compute, producers
+from bnmbook.reduced_site import build_page
+from bnmbook.site import find_quarto, run_quarto
+from bnmfit.devices import use_devices
+from bnmfit.folders import read_folder
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+TEMPLATE = ROOT / "studies" / "study.ipynb"
+
+
+def main(data, test=None):
+    """Run a study, and print the page to open."""
+    folder = read_folder(data)
+    if test:
+        read_folder(test)
+    here = ROOT / "studies" / _as_name(folder.settings.name)
+    here.mkdir(parents=True, exist_ok=True)
+    (here / "results").mkdir(exist_ok=True)
+    page = here / "index.ipynb"
+    nbformat.write(_about(folder.settings.name, data, test), page)
+    os.chdir(here)
+    use_devices(8)  # which no result asks for, since it is no name that one could need
+    for name, producer in producers(here).items():
+        if name != "map_fit" or folder.maps:
+            print(f"{name} ...", flush=True)
+            compute(producer)
+    nbformat.write(execute(page), page)
+    print(f"Open {os.path.relpath(_rendered(page), ROOT)}", flush=True)
+
+
+def _as_name(name):
+    """A folder's name of the name of a study."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "study"
+
+
+def _about(name, data, test):
+    """The notebook, about these folders."""
+    notebook = nbformat.read(TEMPLATE, as_version=4)
+    notebook.cells[0].source = notebook.cells[0].source.replace(
+        "A study of one brain", f"Study: {name}"
+    )
+    folders = notebook.cells[1]
+    for key, path in (("DATA", data), ("TEST", test)):
+        value = repr(str(Path(path).resolve())) if path else "None"
+        folders.source = re.sub(
+            rf"^{key} = \S+", lambda _, v=value, k=key: f"{k} = {v}", folders.source, flags=re.M
+        )
+    return notebook
+
+
+def _rendered(page):
+    """The page that a browser opens: by Quarto, or else by smalldocs."""
+    target = ROOT / "_site" / page.relative_to(ROOT).with_suffix(".html")
+    quarto = find_quarto()
+    if not quarto:
+        build_page(page, target.parent)
+    elif run_quarto(quarto, "render", str(page.relative_to(ROOT))):
+        raise SystemExit("Quarto could not render the page.")
+    return target
+
+
+if __name__ == "__main__":
+    if not 2 <= len(sys.argv) <= 3:
+        raise SystemExit("Name a folder with data: make study DATA=folder")
+    try:
+        main(*sys.argv[1:])
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
