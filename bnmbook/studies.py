@@ -8,17 +8,18 @@ kept as they come: interrupted, it goes on where it stopped. The page is `_site/
 
 from bnmbook.kernels import execute
 from bnmbook.paths import ROOT
-from bnmbook.producers import compute, producers
 from bnmbook.reduced_site import build_page
 from bnmbook.site import find_quarto, run_quarto
-from bnmfit.devices import use_devices
 from bnmfit.folders import read_folder
 
+import linecache
 import os
 import re
 import sys
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import nbformat
 
 TEMPLATE = ROOT / "studies" / "study.ipynb"
@@ -30,18 +31,26 @@ def main(data, test=None):
     if test:
         read_folder(test)
     here = ROOT / "studies" / _as_name(folder.settings.name)
-    here.mkdir(parents=True, exist_ok=True)
-    (here / "results").mkdir(exist_ok=True)
+    (here / "results").mkdir(parents=True, exist_ok=True)
     page = here / "index.ipynb"
-    nbformat.write(_about(folder.settings.name, data, test), page)
+    notebook = _about(folder.settings.name, data, test)
+    nbformat.write(notebook, page)
     os.chdir(here)
-    use_devices(8)  # which no result asks for, since it is no name that one could need
-    for name, producer in producers(here).items():
-        if name != "map_fit" or folder.maps:
-            print(f"{name} ...", flush=True)
-            compute(producer)
+    _run(notebook)
     nbformat.write(execute(page), page)
     print(f"Open {os.path.relpath(_rendered(page), ROOT)}", flush=True)
+
+
+def _run(notebook):
+    """Run the cells in this process, whose progress can be seen; what takes long is stored."""
+    matplotlib.use("Agg")
+    namespace = {"__name__": "study"}
+    for k, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            source, name = cell.source, f"<cell {k} of the study>"
+            linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+            exec(compile(source, name, "exec"), namespace)
+            plt.close("all")
 
 
 def _as_name(name):

@@ -233,6 +233,7 @@ def posterior(response, n_effective, fit=None, window=0.1):
     low, high = study.box(*names)
     slope = 0.0 if fit is None else -1 / leading_eigenvalue(study.weights)
     middle = np.zeros(2) if fit is None else np.asarray(fit)
+
     def unsheared(cells):
         first = cells[:, 0] + middle[0] + slope * (cells[:, 1] - middle[1])
         return np.stack([first, cells[:, 1]], axis=1)

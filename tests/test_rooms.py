@@ -11,7 +11,7 @@ MODULES = [*FIT, *BOOK, ROOT / "_common.py"]
 # From the top: a module imports from its own row or from those below it.
 ROWS = """
 _common
-bnmbook: site preview reduced_site reduced_pages bundle tables notebooks compute kernels
+bnmbook: studies site preview reduced_site reduced_pages bundle tables notebooks compute kernels
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths

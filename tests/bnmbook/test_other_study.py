@@ -4,7 +4,6 @@ The book is copied, its `_common.py` is given another brain, as a reader would, 
 What a page claims of the running example may be untrue here, and is then said; an error is not.
 """
 
-import ast
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from budgets import with_budgets
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ("02", "06", "08", "10", "11", "17", "18", "19")
@@ -95,23 +95,6 @@ for path in sys.argv[1:]:
 """
 
 
-def with_budgets(source, met):
-    """The code of a cell, with smaller defaults of the functions that it defines.
-
-    A function of that name with other arguments is another chapter's. Adds to the names `met`.
-    """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name in BUDGETS:
-            names = [argument.arg for argument in node.args.args][-len(node.args.defaults) :]
-            if not set(names).issuperset(BUDGETS[node.name]):
-                continue
-            met.add(node.name)
-            for name, value in BUDGETS[node.name].items():
-                node.args.defaults[names.index(name)] = ast.Constant(value)
-    return ast.unparse(tree)
-
-
 @pytest.fixture(scope="module")
 def other_book(tmp_path_factory):
     """A copy of the book about another brain, without stored results."""
@@ -130,7 +113,7 @@ def other_book(tmp_path_factory):
         notebook = json.loads(chapter.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
-                cell["source"] = with_budgets("".join(cell["source"]), met)
+                cell["source"] = with_budgets("".join(cell["source"]), BUDGETS, met)
         (book / "chapters" / chapter.name).write_text(json.dumps(notebook), encoding="utf-8")
     assert met == set(BUDGETS)
     return book
