@@ -198,11 +198,13 @@ def resolve_page(path, bibliography, elsewhere):
     page = Page(path.name, notebook_text(notebook), bibliography, elsewhere)
     for cell in cells:
         page.cell(cell)
+    number = path.name.partition("-")[0]
     line = (
-        f'<p class="chapter-line"><span>Chapter {int(path.name.split("-")[0])}</span> '
+        f'<p class="chapter-line"><span>Chapter {number.lstrip("0")}</span> '
         f'<a href="{path.name}" download>Download this notebook</a> '
         '<a href="../brain-network-inference.zip" download>and the book that it needs</a></p>'
     )
-    cells.insert(1, {"cell_type": "markdown", "metadata": {}, "source": line})
+    if number.isdigit():  # else it is a reader's study
+        cells.insert(1, {"cell_type": "markdown", "metadata": {}, "source": line})
     cells.append({"cell_type": "markdown", "metadata": {}, "source": page.references()})
     path.write_text(json.dumps(notebook), encoding="utf-8")

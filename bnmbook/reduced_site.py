@@ -50,7 +50,7 @@ def build_reduced():
         sections = section_pages(page for page in pages if page.suffix == ".ipynb")
         for page in pages:
             target = copy / page.relative_to(ROOT)
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(page, target)
             resolve_page(target, bibliography, sections)
         try:

@@ -56,7 +56,8 @@ def data(tmp_path_factory):
 
 def run(book, *folders):
     """The command, where there is no Quarto."""
-    nowhere = os.environ | {"PYTHONPATH": str(book), "PATH": "/usr/bin:/bin", "TQDM_DISABLE": "1"}
+    own = {"PYTHONPATH": str(book), "PATH": "/usr/bin:/bin"}
+    nowhere = os.environ | own | {"TQDM_DISABLE": "1", "BOOK_RESULTS": ""}
     return subprocess.run(
         [sys.executable, "-m", "bnmbook.studies", *map(str, folders)],
         cwd=book,
