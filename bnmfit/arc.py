@@ -1,13 +1,13 @@
 """The fits of a whole study of one brain, for any global parameters, in steps to be stored.
 
-All steps use the expected FC of
-`bnmfit.linear_response`; simulations with noise that no fit has seen judge the ends.
+All steps use the expected FC of `bnmfit.linear_response`; simulations with noise that no fit has
+seen judge the ends.
 """
 
 from bnmfit import recipe
 from bnmfit.descent import descend_within
 from bnmfit.maps import MapModel
-from bnmfit.regional import DISTANCES, FOLD, SCORES, RegionalModel, scores_on_draws
+from bnmfit.regional import DISTANCES, SCORES, RegionalModel, margins_at, scores_on_draws
 
 import numpy as np
 import xarray as xr
@@ -137,8 +137,8 @@ def map_fit(response, names, centre):
     def values_at(theta):
         return model.loss_and_margins(on_maps.z_at(theta), response.study.target)
 
-    margins = np.log([[distance, FOLD] for distance in DISTANCES])
-    theta, values, slopes, n = descend_within(values_at, np.zeros((1, on_maps.n_free)), margins)
+    start = np.zeros((1, on_maps.n_free))
+    theta, values, slopes, n = descend_within(values_at, start, margins_at(DISTANCES))
     states = [on_maps.state_at(theta[0, -1])]
     return _fitted(response, states, theta, values, slopes, n, 0)
 

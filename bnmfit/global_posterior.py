@@ -56,15 +56,13 @@ def weighted(response, names, n_effective, n_points=4096, n_rounds=4, seed=0):
     evaluate = batched_rows(look, n_vmap=1)
     z, log_target, losses, kernels = np.empty((0, len(names))), np.empty(0), np.empty(0), []
     for _ in tqdm(range(n_rounds), "rounds"):
-        new = (
-            _proposed(kernels[-1], n_points, rng)
-            if kernels
-            else rng.logistic(0, 1, (n_points, len(names)))
-        )
+        new = rng.logistic(0, 1, (n_points, len(names)))
+        if kernels:
+            new = _proposed(kernels[-1], n_points, rng)
         loss, factor = evaluate(*new.T).T
         z, losses = np.concatenate([z, new]), np.concatenate([losses, loss])
-        log_prior = -(np.logaddexp(0, new) + np.logaddexp(0, -new)).sum(axis=1)
-        log_target = np.concatenate([log_target, log_prior + factor - n_effective * np.log(loss)])
+        log_density = _log_prior(new) + factor - n_effective * np.log(loss)
+        log_target = np.concatenate([log_target, log_density])
         log_weight, k_hat = az.psislw(log_target - _log_mixture(z, kernels))
         weight = np.exp(log_weight)
         kernels.append(_kernels(z, weight / weight.sum(), rng))
@@ -92,6 +90,11 @@ def drawn(posterior, names, n, seed=0):
     return np.stack([posterior[name].values[some] for name in names], axis=1)
 
 
+def _log_prior(z):
+    """Log density of logits z of what is uniform in the box: logistic."""
+    return -(np.logaddexp(0, z) + np.logaddexp(0, -z)).sum(axis=1)
+
+
 def _kernels(z, weight, rng, n=256):
     """Middles of normal distributions, drawn by weight, and the root of their covariance."""
     d = z.shape[1]
@@ -110,7 +113,7 @@ def _proposed(kernels, n, rng):
 
 def _log_mixture(z, kernels):
     """Log density of the mixture of all rounds: the logistic prior, and kernels."""
-    parts = [-(np.logaddexp(0, z) + np.logaddexp(0, -z)).sum(axis=1)]
+    parts = [_log_prior(z)]
     for middles, root in kernels:
         scaled, at = np.linalg.solve(root, z.T).T, np.linalg.solve(root, middles.T).T
         log_size = np.log(np.diag(root)).sum() + z.shape[1] / 2 * np.log(2 * np.pi)

@@ -125,8 +125,13 @@ class RegionalModel:
             See `bnmfit.descent.descend_within`.
         """
         target = self.study.target if target is None else target
-        margins = np.log([[distance, FOLD] for distance in distances])
+        margins = margins_at(distances)
         return descend_within(lambda z: self.loss_and_margins(z, target, known), starts, margins)
+
+
+def margins_at(distances):
+    """What `loss_and_margins` of a fit has to keep above, at each level; shape (n_levels, 2)."""
+    return np.log([[distance, FOLD] for distance in distances])
 
 
 def scores_on_draws(response, state, draws):

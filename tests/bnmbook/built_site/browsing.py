@@ -113,7 +113,7 @@ def appearance(page, dark):
 def violations(page, rules=None):
     """Return what axe-core finds wrong with a page: the rule, the element, and why.
 
-    Its contrast takes four fifths of its time; LOW_CONTRAST is stricter, and twenty times as fast.
+    Its contrast takes four fifths of its time; LOW_CONTRAST is stricter, and several times as fast.
     """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     # The deck's own menu is off screen until opened, and then has keys of its own to scroll.
