@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import xarray as xr
+from arrays import put
 from tvboptim.data import load_functional_connectivity, load_structural_connectivity
 from tvboptim.observations.observation import compute_fc
 
@@ -41,13 +42,6 @@ WEIGHTS[1, 2] = WEIGHTS[2, 1] = 1
 LENGTHS = 100 * WEIGHTS
 MAP = np.arange(N) / 4
 TIMES = 0.72 * np.arange(60)
-
-
-def put(array, where, value):
-    """Copy an array with another value somewhere."""
-    array = np.array(array)
-    array[where] = value
-    return array
 
 
 def table(array, rows=LABELS, columns=None):

@@ -15,6 +15,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 import yaml
+from arrays import put
 
 LABELS = ("L.A", "L.B", "L.C", "L.D", "R.A", "R.B", "R.C", "R.D")
 N = len(LABELS)
@@ -29,13 +30,6 @@ LENGTHS = 100 * WEIGHTS
 MAPS = pd.DataFrame({"myelin": np.arange(N) / 4, "thickness": SERIES[0]}, LABELS)
 TIMES = 0.72 * np.arange(60)
 KNOWN = "tr: 720\nduration: 600480\n"
-
-
-def put(array, where, value):
-    """Copy an array with another value somewhere."""
-    array = np.array(array)
-    array[where] = value
-    return array
 
 
 def table(array, rows=LABELS, columns=None):
