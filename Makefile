@@ -30,7 +30,7 @@ preview: $(VENV)/quarto  ## Serve the site locally and render it again on each c
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
-data: $(VENV)/ready  ## Fetch real brains to fit, which are not part of the book, into data/
+data: $(VENV)/ready  ## Fetch real brains, which are not part of the book, into data/, a folder each
 	@$(RUN) -m bnmfit.open_data data
 
 study: $(VENV)/quarto  ## Study your own brain: DATA=folder, and TEST=folder with one to predict

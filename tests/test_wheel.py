@@ -43,7 +43,15 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "_common.py", "bnmfit", "bnmbook"):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "_common.py",
+        "_people.py",
+        "bnmfit",
+        "bnmbook",
+    ):
         (source / name).symlink_to(ROOT / name)
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*build, "--wheel-dir", folder, source], check=True)
@@ -53,7 +61,7 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_the_rooms(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"_common.py", "bnmfit/study.py", "bnmbook/results.py"} <= set(names)
+    assert {"_common.py", "_people.py", "bnmfit/study.py", "bnmbook/results.py"} <= set(names)
     assert not [name for name in names if name.startswith(("tests", "chapters", "benchmarks"))]
 
 

@@ -2,6 +2,7 @@
 
 from bnmfit import open_data
 from bnmfit.data import check_connectome, check_maps, check_target
+from bnmfit.folders import FolderError, read_folder
 from bnmfit.open_data import (
     DataMissing,
     fetch,
@@ -9,6 +10,7 @@ from bnmfit.open_data import (
     main,
     older_adults,
     people,
+    write_brain,
     young_adults,
 )
 from bnmfit.predictors import agreement
@@ -257,10 +259,49 @@ def test_the_fcd_of_groups_is_a_distribution(brains):
 
 
 @needs_data
-def test_the_command_says_what_there_is_and_whose_terms_hold(capsys):
-    main(DATA)
+def test_a_brain_in_a_folder_of_its_own_is_read_as_it_is(brains, tmp_path):
+    for one in (brains["people"]["100206"], brains["groups"]["303"]):
+        folder = tmp_path / one.name
+        write_brain(one, folder, 88_416.0 if one.fcd is not None else None)
+        read = read_folder(folder)
+        assert (read.labels, read.settings.name, read.settings.tr) == (one.labels, one.name, one.tr)
+        assert set(read.maps) == set(one.maps)
+        np.testing.assert_allclose(read.weights, one.weights / one.weights.max(), atol=1e-15)
+        np.testing.assert_array_equal(read.lengths, one.lengths)
+        assert list(read.sessions) == list(one.sessions)
+        for session, bold in one.sessions.items():
+            np.testing.assert_array_equal(read.sessions[session], bold)
+        if one.fcd is not None:
+            np.testing.assert_array_equal(read.fc, one.fc)
+            assert read.settings.duration == 88_416
+        assert one.source[:40] in (folder / "study.yml").read_text(encoding="utf-8")
+        other = read_folder(folder, connectome="log", seed=3)
+        assert (other.settings.connectome, other.settings.seed) == ("log", 3)
+        assert np.median(other.weights[other.weights > 0]) > 0.3
+
+
+@needs_data
+def test_a_brain_whose_tr_the_source_does_not_say_asks_for_it(brains, tmp_path):
+    write_brain(brains["older_adults"]["NAP_002"], tmp_path / "NAP_002")
+    with pytest.raises(FolderError, match="fill in tr"):
+        read_folder(tmp_path / "NAP_002")
+
+
+def test_a_folder_that_has_settings_is_left_as_it_is(tmp_path):
+    (tmp_path / "study.yml").write_text("tr: 2000", encoding="utf-8")
+    write_brain(None, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yml"]
+
+
+@needs_data
+def test_the_command_says_what_there_is_and_whose_terms_hold(tmp_path, capsys):
+    for name in WHEELS:
+        (tmp_path / wheel(name).file).symlink_to(DATA / wheel(name).file)
+    main(tmp_path)
     said = capsys.readouterr().out
     for name in ("706, 303", "100206, 100307", "377451", "NAP_013", "REST2_LR of 1,200 samples"):
         assert name in said
     assert said.count("the Human Connectome Project (Van Essen et al. 2013), whose terms hold") == 3
     assert "Neither package names a licence for these data" in said
+    assert f"make study DATA={tmp_path}/100206" in said
+    assert len(list(tmp_path.glob("*/study.yml"))) == 16
