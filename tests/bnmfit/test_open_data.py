@@ -1,6 +1,7 @@
 """Real brains: fetched as they are meant, read as they are, and asked for when they are missing."""
 
 from bnmfit import open_data
+from bnmfit.brain_folders import write_brain
 from bnmfit.data import check_connectome, check_maps, check_target
 from bnmfit.folders import FolderError, read_folder
 from bnmfit.open_data import (
@@ -10,7 +11,6 @@ from bnmfit.open_data import (
     main,
     older_adults,
     people,
-    write_brain,
     young_adults,
 )
 from bnmfit.predictors import agreement
@@ -262,7 +262,7 @@ def test_the_fcd_of_groups_is_a_distribution(brains):
 def test_a_brain_in_a_folder_of_its_own_is_read_as_it_is(brains, tmp_path):
     for one in (brains["people"]["100206"], brains["groups"]["303"]):
         folder = tmp_path / one.name
-        write_brain(one, folder, 88_416.0 if one.fcd is not None else None)
+        write_brain(one, folder, 88_560.0 if one.fcd is not None else None)
         read = read_folder(folder)
         assert (read.labels, read.settings.name, read.settings.tr) == (one.labels, one.name, one.tr)
         assert set(read.maps) == set(one.maps)
@@ -273,7 +273,7 @@ def test_a_brain_in_a_folder_of_its_own_is_read_as_it_is(brains, tmp_path):
             np.testing.assert_array_equal(read.sessions[session], bold)
         if one.fcd is not None:
             np.testing.assert_array_equal(read.fc, one.fc)
-            assert read.settings.duration == 88_416
+            assert read.settings.duration == 88_560
         assert one.source[:40] in (folder / "study.yml").read_text(encoding="utf-8")
         other = read_folder(folder, connectome="log", seed=3)
         assert (other.settings.connectome, other.settings.seed) == ("log", 3)
