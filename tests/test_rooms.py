@@ -22,7 +22,8 @@ bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
 bnmfit: study networks simulation flow locality identity predictors noise coverage fcd
-bnmfit: folders brain_folders contents settings tables open_data data matrices timing reading regions
+bnmfit: folders open_data
+bnmfit: brain_folders contents settings tables data matrices timing reading regions
 """
 
 
