@@ -120,27 +120,44 @@ def regional_fits(response, names, centre, n_random=3, seed=0):
     return _fitted(response, [model.state_at(one[-1]) for one in z], z, values, slopes, n, seed)
 
 
-def map_fit(response, names, centre):
-    """Fit w and I_o as linear functions of the study's maps, in the free numbers of the regions.
+def map_fit(response, names, centre, maps=None, n_random=0, seed=0):
+    """Fit w and I_o as linear functions of maps, in the free numbers of the regions.
+
+    Parameters
+    ----------
+    response : LinearResponse
+    names : sequence of str
+        Global parameters.
+    centre : dict of str to float
+        The global fit, from which the first start has no deviation.
+    maps : array, shape (n_maps, n_regions), optional
+        By default those of the study.
+    n_random : int
+        Random starts beside it: draws of the prior of `bnmfit.maps.MapModel`.
+    seed : int
 
     Returns
     -------
     xarray.Dataset
-        As `regional_fits` returns it, of one start, with the free numbers of
-        `bnmfit.maps.MapModel`.
+        As `regional_fits` returns it, with the free numbers of `bnmfit.maps.MapModel`.
     """
-    maps = np.array(list(response.study.maps.values()))
-    maps = (maps - maps.mean(axis=1, keepdims=True)) / maps.std(axis=1, keepdims=True)
-    model = regional_model(response, names)
-    on_maps = MapModel(model, maps, _with_own(response, centre))
+    model = map_model(response, names, centre, maps)
 
     def values_at(theta):
-        return model.loss_and_margins(on_maps.z_at(theta), response.study.target)
+        return model.model.loss_and_margins(model.z_at(theta), response.study.target)
 
-    start = np.zeros((1, on_maps.n_free))
-    theta, values, slopes, n = descend_within(values_at, start, margins_at(DISTANCES))
-    states = [on_maps.state_at(theta[0, -1])]
-    return _fitted(response, states, theta, values, slopes, n, 0)
+    drawn = np.random.default_rng(seed).normal(size=(n_random, model.n_free))
+    starts = np.concatenate([np.zeros((1, model.n_free)), drawn])
+    theta, values, slopes, n = descend_within(values_at, starts, margins_at(DISTANCES))
+    states = [model.state_at(one[-1]) for one in theta]
+    return _fitted(response, states, theta, values, slopes, n, seed)
+
+
+def map_model(response, names, centre, maps=None):
+    """The model on maps that `map_fit` fits, each of them with mean 0 and standard deviation 1."""
+    maps = np.array(list(response.study.maps.values()) if maps is None else maps)
+    maps = (maps - maps.mean(axis=1, keepdims=True)) / maps.std(axis=1, keepdims=True)
+    return MapModel(regional_model(response, names), maps, _with_own(response, centre))
 
 
 def verified(response, state, n_draws=8, seed=10_000):

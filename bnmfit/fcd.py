@@ -30,3 +30,27 @@ def fcd_of(bold, tr, window=WINDOW, between=BETWEEN):
 def fcd_distance(one, other):
     """Kolmogorov-Smirnov distance between the FCD of two recordings, from 0 to 1."""
     return float(ks_2samp(np.ravel(one), np.ravel(other)).statistic)
+
+
+def phase_randomised(bold, rng):
+    """A stationary Gaussian surrogate of a recording (Prichard and Theiler, 1994).
+
+    At each frequency the Fourier coefficients of all regions are turned by one random angle. All
+    cross-spectra stay as they are, and with them the FC; what changed in the course of the
+    recording, and whatever is not Gaussian, is gone.
+
+    Parameters
+    ----------
+    bold : array, shape (n_samples, n_regions)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (n_samples, n_regions)
+        Around a mean of zero.
+    """
+    coefficients = np.fft.rfft(bold - np.mean(bold, axis=0), axis=0)
+    turn = np.exp(2j * np.pi * rng.random((len(coefficients), 1)))
+    if len(bold) % 2 == 0:
+        turn[-1] = 1  # the highest frequency is its own conjugate
+    return np.fft.irfft(coefficients * turn, len(bold), axis=0)

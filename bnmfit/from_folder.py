@@ -14,6 +14,7 @@ from tvboptim.observations.tvb_monitors.bold import (
 )
 
 STEP = 4.0  # of the solver, ms, at most
+START = 0.5  # of G
 KERNELS = {"volterra": FirstOrderVolterraHRFKernel, "double-gamma": MixtureOfGammasHRFKernel}
 WHERE = {
     "G": lambda state: state.coupling.instant.G,
@@ -38,6 +39,8 @@ def study_of(folder):
     settings = folder.settings
     kind, more = (SharedNoise, {"rho": 0.0}) if settings.shared_noise else (AdditiveNoise, {})
     known = [name for name in WHERE if name != "rho" or settings.shared_noise]
+    # Far above its box, as 0.5 is for a connectome of large weights, S would jump over its range.
+    G = min(START, 2 * settings.free["G"][1]) if "G" in settings.free else START
     order = [*settings.free, *(name for name in known if name not in settings.free)]
     return Study(
         settings.name,
@@ -47,7 +50,7 @@ def study_of(folder):
         labels=folder.labels,
         maps=folder.maps,
         dynamics=ReducedWongWang(w=0.5, I_o=0.32, INITIAL_STATE=(0.3,)),
-        coupling={"instant": LinearCoupling(incoming_states="S", G=0.5)},
+        coupling={"instant": LinearCoupling(incoming_states="S", G=G)},
         noise=kind(sigma=0.00283, apply_to="S", **more),
         dt=settings.tr / math.ceil(settings.tr / STEP),
         duration=settings.duration,

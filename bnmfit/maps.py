@@ -27,6 +27,39 @@ def connectome_harmonics(weights, n):
     ValueError
         If a region has no connection, or there are fewer than n patterns.
     """
+    root, vectors = _graph_modes(weights)
+    if not n < len(vectors):
+        raise ValueError(f"{len(vectors)} regions have no {n} patterns: ask for fewer.")
+    maps = _standardised((vectors / root[:, None]).T[1 : n + 1])
+    largest = np.abs(maps).argmax(axis=1)
+    return maps * np.sign(maps[np.arange(n), largest])[:, None]
+
+
+def smooth_surrogates(maps, weights, seed=0):
+    """Maps that know nothing, but vary as slowly over a connectome as given ones do.
+
+    The shares that a map has of the connectome's patterns get random signs (Pirondini et al.,
+    2016), the same for all maps, so that their correlations with each other stay nearly the same.
+
+    Parameters
+    ----------
+    maps : array, shape (n_maps, n_regions)
+    weights : array, shape (n_regions, n_regions)
+        Connectome, as in `connectome_harmonics`.
+    seed : int or sequence of int
+
+    Returns
+    -------
+    array, shape (n_maps, n_regions)
+        Each with a mean of 0 and a standard deviation of 1.
+    """
+    _, vectors = _graph_modes(weights)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], len(vectors))
+    return _standardised(_standardised(maps) @ vectors * signs @ vectors.T)
+
+
+def _graph_modes(weights):
+    """Roots of the regions' strengths, and eigenvectors of weights / root / root, slowest first."""
     weights = np.array(weights, dtype=float)
     weights = (weights + weights.T) / 2
     np.fill_diagonal(weights, 0.0)
@@ -35,15 +68,14 @@ def connectome_harmonics(weights, n):
         raise ValueError(
             f"Region {int(np.argmin(strengths))} has no connection: leave such regions out."
         )
-    if not n < len(weights):
-        raise ValueError(f"{len(weights)} regions have no {n} patterns: ask for fewer.")
     root = np.sqrt(strengths)
-    _, vectors = np.linalg.eigh(weights / root[:, None] / root)
-    maps = (vectors[:, ::-1] / root[:, None]).T[1 : n + 1]
+    return root, np.linalg.eigh(weights / root[:, None] / root)[1][:, ::-1]
+
+
+def _standardised(maps):
+    maps = np.asarray(maps, dtype=float)
     maps = maps - maps.mean(axis=1, keepdims=True)
-    maps /= maps.std(axis=1, keepdims=True)
-    largest = np.abs(maps).argmax(axis=1)
-    return maps * np.sign(maps[np.arange(n), largest])[:, None]
+    return maps / maps.std(axis=1, keepdims=True)
 
 
 class MapModel:

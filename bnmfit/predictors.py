@@ -114,6 +114,32 @@ def predicted_without_model(weights, fc):
     }
 
 
+def map_prediction(weights, fc_target, maps):
+    """Predict an FC from the weights and from maps of the regions, without any model.
+
+    FC is a + b log(weight + 1e-4) + the sum over maps m of c (m_i + m_j) + d m_i m_j, by least
+    squares over the pairs.
+
+    Parameters
+    ----------
+    weights, fc_target : array, shape (n, n)
+        As in `predictors`.
+    maps : sequence of array, shape (n,)
+
+    Returns
+    -------
+    tuple of int and array, shape (n, n)
+        How many numbers were fitted, and the prediction, with zero diagonal.
+    """
+    weights, fc = _checked(weights, fc_target)
+    maps = np.asarray(maps, dtype=float)
+    patterns = [np.ones_like(fc), np.log(weights + OFFSET)]
+    patterns += [m[:, None] + m for m in maps] + [np.outer(m, m) for m in maps]
+    design = np.column_stack([_pairs_of(pattern) for pattern in patterns])
+    found = np.linalg.lstsq(design, _pairs_of(fc), rcond=None)[0]
+    return len(patterns), _without_diagonal(np.tensordot(found, patterns, 1))
+
+
 def held_against(predictions, tests):
     """How well predictions agree with several FC matrices.
 

@@ -2,7 +2,7 @@
 
 from _common import fc_target, loss, state, tract_lengths, vary, weights
 from bnmfit import arc, global_posterior, recipe
-from bnmfit.fcd import fcd_distance, fcd_of
+from bnmfit.fcd import fcd_distance, fcd_of, phase_randomised
 from bnmfit.folders import read_folder
 from bnmfit.from_folder import study_of
 from bnmfit.linear_response import LinearResponse
@@ -87,10 +87,28 @@ def test_global_fits_are_as_good_as_the_truth(known, names, fits):
     assert float(at) == pytest.approx(float(fits["loss"].min()))
 
 
+def test_with_weights_that_are_alike_a_study_starts_within_the_range_of_its_states(tmp_path):
+    n = 80  # the leading eigenvalue is so large that G = 0.5 would be far above the box
+    np.save(tmp_path / "weights.npy", 1 - np.eye(n))
+    np.save(tmp_path / "fc.npy", brain(n)[1])
+    text = "tr: 1000\nduration: 60000\nshared_noise: false\n"
+    (tmp_path / "study.yml").write_text(text, encoding="utf-8")
+    transient = study_of(read_folder(tmp_path)).transient.ys
+    assert transient.min() >= 0
+    assert transient.max() <= 1
+
+
 def test_maps_and_regions_fit_more_and_more(known, names, fits):
     response = known[0]
     best = arc.best_of(fits)
     on_maps = arc.map_fit(response, names, best)
+    one_map = np.arange(12)[None]
+    others = arc.map_fit(response, names, best, one_map, n_random=1)
+    assert others.sizes["number"] == 2 + 2 * 2
+    assert others.sizes["start"] == 2
+    there = arc.map_model(response, names, best, one_map).state_at(others["z"].values[1])
+    fc = response.expected_observation(there)
+    np.testing.assert_allclose(fc, others["fc"].values[1], atol=1e-6)
     regional = arc.regional_fits(response, names, best, n_random=0)
     assert on_maps.sizes["number"] == 2 + 2 * 3
     assert regional.sizes["number"] == 2 + 2 * 12
@@ -155,3 +173,17 @@ def test_dynamics_of_a_recording_are_its_own(known):
     assert (np.diff(one) >= 0).all()
     assert fcd_distance(one, one) == 0
     assert 0 < fcd_distance(one, other) < 1
+
+
+@pytest.mark.parametrize("n_samples", [300, 301])
+def test_a_surrogate_keeps_the_spectra_and_loses_the_moments(known, n_samples):
+    bold = known[2][0][:n_samples]
+    bold = np.concatenate([bold[: n_samples // 2], 5 * bold[n_samples // 2 :]])
+    other = phase_randomised(bold, np.random.default_rng(0))
+    assert other.shape == bold.shape
+    np.testing.assert_allclose(np.corrcoef(other.T), np.corrcoef(bold.T), atol=1e-9)
+    centred = bold - bold.mean(axis=0)
+    sizes = [np.abs(np.fft.rfft(series, axis=0)) for series in (centred, other)]
+    np.testing.assert_allclose(sizes[1], sizes[0], atol=1e-9 * sizes[0].max())
+    halves = [half.std() for half in np.array_split(other, 2)]
+    assert max(halves) < 2.5 * min(halves)  # and not five times

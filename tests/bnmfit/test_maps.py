@@ -1,7 +1,12 @@
 """Few numbers for all regions: harmonics of a connectome, sums of maps, and a hierarchy."""
 
 from bnmfit.linear_response import LinearResponse
-from bnmfit.maps import HierarchicalModel, MapModel, connectome_harmonics
+from bnmfit.maps import (
+    HierarchicalModel,
+    MapModel,
+    connectome_harmonics,
+    smooth_surrogates,
+)
 from bnmfit.regional import RegionalModel
 
 from functools import cache
@@ -42,6 +47,22 @@ def test_harmonics_of_a_ring_are_waves_without_a_mean():
     waves = np.abs(np.fft.rfft(maps, axis=1)) ** 2
     assert waves[:2].argmax(axis=1).tolist() == [1, 1]
     assert waves[2:].argmax(axis=1).tolist() == [2, 2]
+
+
+def test_surrogates_are_as_smooth_over_the_connectome_and_as_correlated():
+    n = 40
+    near = np.abs(np.arange(n)[:, None] - np.arange(n)) % (n - 1) == 1
+    weights = near * 1.0 + 0.01
+    slow = np.cos(2 * np.pi * np.arange(n) / n + np.array([[0.3], [1.0]]))
+    other = smooth_surrogates(slow, weights, seed=3)
+    np.testing.assert_allclose(other.mean(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(other.std(axis=1), 1)
+    steps = [np.abs(np.diff(maps, axis=1)).mean() for maps in (slow / slow.std(), other)]
+    assert steps[1] < 2 * steps[0]  # shuffled ones step seven times as far
+    apart = [np.corrcoef(maps)[0, 1] for maps in (slow, other)]
+    assert apart[0] == pytest.approx(apart[1], abs=0.1)
+    assert np.abs(np.corrcoef(slow, other)[:2, 2:]).max() < 0.99
+    assert (other == smooth_surrogates(slow, weights, seed=3)).all()
 
 
 def test_connectomes_without_such_patterns_are_refused():

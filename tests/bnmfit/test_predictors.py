@@ -1,6 +1,6 @@
 """Predictions without simulation: the table that a fit has to beat, and small exact cases."""
 
-from bnmfit.predictors import agreement, prediction, predictors
+from bnmfit.predictors import agreement, map_prediction, prediction, predictors
 
 import numpy as np
 import pytest
@@ -173,6 +173,17 @@ def test_matrices_that_do_not_belong_together_are_refused():
 def test_bad_matrices_are_refused(weights, fc, message):
     with pytest.raises(ValueError, match=message):
         predictors(weights, fc)
+
+
+def test_maps_and_weights_predict_what_is_made_of_them():
+    maps = np.stack([EFFECTS, EFFECTS**2 % 0.7])
+    both_ways = (WEIGHTS + WEIGHTS.T) / 2
+    made = 0.1 + 0.02 * np.log(both_ways + 1e-4) + 0.3 * np.outer(maps[1], maps[1])
+    made = made - 0.2 * (maps[0][:, None] + maps[0])
+    np.fill_diagonal(made, 0)
+    numbers, predicted = map_prediction(WEIGHTS, made, maps)
+    assert numbers == 2 + 2 * 2
+    np.testing.assert_allclose(predicted, made, atol=1e-9)
 
 
 def test_an_unknown_predictor_is_refused():
