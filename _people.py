@@ -53,7 +53,9 @@ def stand_in(n=12):
     free = {"G": (0.001, 0.3), "w": (0.001, 0.7), "I_o": (0.2, 0.45), "rho": (0.0, 0.9)}
     settings = Settings("real-brains", 720.0, 43_200.0, "double-gamma", "raw", True, free, 0, ())
     labels = tuple(f"region {k + 1}" for k in range(n))
-    return Folder(here, settings, labels, weights, None, weights**2, {}, {}, (), {})
+    given = {"path": here, "settings": settings, "labels": labels, "weights": weights}
+    absent = {"lengths": None, "centres": None, "sessions": {}, "maps": {}, "notes": (), "files": {}}
+    return Folder(fc=weights**2, **given, **absent)
 
 
 study = study_of(stand_in())
