@@ -23,7 +23,7 @@ bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
 bnmfit: study networks simulation flow locality identity predictors noise coverage fcd
 bnmfit: folders open_data
-bnmfit: brain_folders contents settings tables data matrices timing reading regions
+bnmfit: brain_folders contents settings tables data matrices timing reading regions places
 """
 
 
