@@ -39,6 +39,7 @@ def study_of(folder):
     kind, more = (SharedNoise, {"rho": 0.0}) if settings.shared_noise else (AdditiveNoise, {})
     known = [name for name in WHERE if name != "rho" or settings.shared_noise]
     order = [*settings.free, *(name for name in known if name not in settings.free)]
+    order.sort(key=lambda name: name == "sigma")  # no landscape is over what changes no FC
     return Study(
         settings.name,
         folder.weights,

@@ -15,7 +15,7 @@ bnmbook: studies site preview reduced_site reduced_pages bundle tables notebooks
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths
-bnmfit: arc from_folder global_posterior
+bnmfit: arc from_folder global_posterior kept
 bnmfit: recipe regional
 bnmfit: calibration chains descent discrepancy learned likelihoods maps posteriors searches valley
 bnmfit: linear_response

@@ -226,7 +226,7 @@ def test_coordinates_that_a_picture_has_to_know_of_are_said(read):
     in_metres = read({"centres.csv": of_centres() / 1000})
     assert said(in_metres, r"spread over 0\.\d+ at most, which in mm is no brain's size")
     mirrored = read({"centres.csv": of_centres() * [-1, 1, 1]})
-    assert said(mirrored, "By their labels, 8 of 8 regions are on the other side")
+    assert said(mirrored, "by their labels, 8 of 8 regions are on the other side")
     assert np.array_equal(mirrored.centres, CENTRES * [-1, 1, 1])
 
 
@@ -848,6 +848,9 @@ BAD_SETTINGS = {
     "free: {G: [1, 0], w: [0, 1]}": r"bounds of G, \(1, 0\), must rise",
     "free: {G: 1, w: [0, 1]}": "bounds of G, 1, must be two numbers",
     "shared_noise: false\nfree: {G: [0, 1]}": "nder free is G: give at least two, as G and w",
+    "shared_noise: false\nfree: {G: [0, 1], sigma: [0, 1]}": (
+        "nder free is G and sigma: give at least two, as G and w; sigma, .* does not count"
+    ),
     "shared_noise: false\nfree: {G: [0, 1], rho: [0, 1]}": (
         "rho, but no noise is shared: set shared_noise to true"
     ),
