@@ -45,7 +45,8 @@ def screening(response, names, n_base=256, seed=0):
     points = saltelli_design.sample(problem, n_base, calc_second_order=False, seed=seed)
     losses = recipe.losses_at(response, points, names)
     losses = np.where(losses < recipe.WORST, losses, losses[losses < recipe.WORST].max())
-    found = sobol_indices.analyze(problem, losses, calc_second_order=False, seed=seed)
+    # SALib takes a seed of 0 for none.
+    found = sobol_indices.analyze(problem, losses, calc_second_order=False, seed=seed + 1)
     keys = {"first": "S1", "total": "ST", "first_off": "S1_conf", "total_off": "ST_conf"}
     return xr.Dataset(
         {name: ("parameter", found[key]) for name, key in keys.items()},

@@ -145,7 +145,7 @@ class Study:
         graph = graph_of(connectome, speed)
         network = Network(dynamics=dynamics, coupling=coupling, graph=graph, noise=noise)
         solver = Heun() if solver is None else solver
-        model, state, transient = settle(network, solver, timing.n_steps * dt, dt)
+        model, state, transient = settle(network, solver, timing.n_steps * dt, dt, kernel.duration)
         monitor = HRFBold(
             period=tr, downsample_period=dt, voi=signal, kernel=kernel, history=transient
         )
