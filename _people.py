@@ -54,8 +54,9 @@ def stand_in(n=12):
     settings = Settings("real-brains", 720.0, 43_200.0, "double-gamma", "raw", True, free, 0, ())
     labels = tuple(f"region {k + 1}" for k in range(n))
     given = {"path": here, "settings": settings, "labels": labels, "weights": weights}
-    absent = {"lengths": None, "centres": None, "sessions": {}, "maps": {}, "notes": (), "files": {}}
-    return Folder(fc=weights**2, **given, **absent)
+    absent = {"lengths": None, "centres": None}
+    empty = {"sessions": {}, "maps": {}, "notes": (), "files": {}}
+    return Folder(fc=weights**2, **given, **absent, **empty)
 
 
 study = study_of(stand_in())

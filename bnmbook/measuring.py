@@ -3,7 +3,9 @@
 from bnmbook.files import COSTS, ResultError
 
 import contextlib
+import ctypes
 import datetime
+import gc
 import importlib.metadata
 import json
 import os
@@ -38,6 +40,7 @@ def measured(name, function, args, kwargs):
     ResultError
         If it returns no dataset, does not say what it cost, or found a loss that is not finite.
     """
+    release_memory()
     _forget_peak_memory()
     start = time.perf_counter()
     dataset = function(*args, **kwargs)
@@ -62,6 +65,19 @@ def measured(name, function, args, kwargs):
         "date": datetime.date.today().isoformat(),
     }
     return dataset
+
+
+def release_memory():
+    """Give memory back that nobody needs any more, so that it does not grow from result to result.
+
+    Compiled programs go, since they hold what they were compiled with: the noise of a simulation,
+    for one. Programs that are used again are compiled again.
+    """
+    gc.collect()
+    jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # other C libraries than GNU's have no trim
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def processor():

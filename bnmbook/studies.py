@@ -33,10 +33,14 @@ def main(data, test=None):
     here = ROOT / "studies" / _as_name(folder.settings.name)
     (here / "results").mkdir(parents=True, exist_ok=True)
     page = here / "index.ipynb"
-    notebook = _about(folder.settings.name, data, test)
+    notebook = _about(folder.settings, data, test)
     nbformat.write(notebook, page)
     os.chdir(here)
-    _run(notebook)
+    _fill_captions(notebook, _run(notebook))
+    nbformat.write(notebook, page)
+    from bnmbook.measuring import release_memory  # with JAX, whose devices the run sets before
+
+    release_memory()
     nbformat.write(execute(page), page)
     print(f"Open {os.path.relpath(_rendered(page), ROOT)}", flush=True)
 
@@ -51,6 +55,18 @@ def _run(notebook):
             linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
             exec(compile(source, name, "exec"), namespace)
             plt.close("all")
+    return {name: value for name, value in namespace.items() if isinstance(value, str)}
+
+
+def _fill_captions(notebook, words):
+    """Put words that the run has found, by name, where captions and alternative texts name them."""
+    for cell in notebook.cells:
+        cell.source = re.sub(
+            r"^#\| (?:fig|tbl)-(?:cap|alt): .*$",
+            lambda line: re.sub(r"\{(\w+)\}", lambda m: words.get(m[1], m[0]), line[0]),
+            cell.source,
+            flags=re.M,
+        )
 
 
 def _as_name(name):
@@ -58,9 +74,12 @@ def _as_name(name):
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "study"
 
 
-def _about(name, data, test):
-    """The notebook, about these folders."""
+def _about(settings, data, test):
+    """The notebook, about these folders, without what two parameters leave nothing to say of."""
     notebook = nbformat.read(TEMPLATE, as_version=4)
+    name, n_global = settings.name, len(set(settings.free) - {"sigma"})
+    if n_global == 2:  # the landscape shows all that an index would count
+        notebook.cells = [cell for cell in notebook.cells if "screening" not in cell.source]
     notebook.cells[0].source = notebook.cells[0].source.replace(
         "A study of one brain", f"Study: {name}"
     )

@@ -8,8 +8,8 @@ import re
 import zipfile
 from pathlib import Path
 
-STEMS = ("weights", "lengths", "fc", "bold", "labels", "maps")
-IN_ARCHIVE = {"weights.txt": "weights", "tract_lengths.txt": "lengths", "centres.txt": "labels"}
+STEMS = ("weights", "lengths", "fc", "bold", "labels", "centres", "maps")
+IN_ARCHIVE = {"weights.txt": "weights", "tract_lengths.txt": "lengths", "centres.txt": "centres"}
 
 
 class FolderError(ValueError):
@@ -28,7 +28,7 @@ def find_files(folder, notes):
     Returns
     -------
     dict of str to pathlib.Path or zipfile.Path
-        By weights, lengths, fc, labels, bold or bold_SESSION, and maps or maps/NAME.
+        By weights, lengths, fc, labels, centres, bold or bold_SESSION, and maps or maps/NAME.
 
     Raises
     ------

@@ -1,12 +1,13 @@
 """Read a folder with one brain's data into what a study takes, and say what was done to them.
 
-The folder holds `weights`, and `fc` or `bold`. It can hold `lengths`, `labels` and `maps`, and an
-archive of The Virtual Brain (TVB) in place of weights, lengths and labels.
+The folder holds `weights`, and `fc` or `bold`. It can hold `lengths`, `labels`, `centres` and
+`maps`, and an archive of The Virtual Brain (TVB) in place of weights, lengths, labels and centres.
 """
 
 from bnmfit.contents import FolderError, by_session, find_files, inside
 from bnmfit.data import check_connectome, check_maps, check_series, check_target
 from bnmfit.matrices import own_labels
+from bnmfit.places import check_centres
 from bnmfit.reading import frozen, is_numbered, side_labels, some
 from bnmfit.settings import SETTINGS, Settings, read_settings, write_settings
 from bnmfit.tables import read_centres, read_names, read_table
@@ -62,6 +63,8 @@ class Folder:
         columns.
     lengths : array, shape (n, n), or None
         Tract lengths, mm.
+    centres : array, shape (n, 3), or None
+        Coordinates of the regions, mm, to the right, to the front and to the top.
     fc : array, shape (n, n)
         That of the file, else that of the first session.
     sessions : dict of str to array, shape (time, n)
@@ -78,6 +81,7 @@ class Folder:
     labels: tuple[str, ...]
     weights: np.ndarray
     lengths: np.ndarray | None
+    centres: np.ndarray | None
     fc: np.ndarray
     sessions: dict[str, np.ndarray]
     maps: dict[str, np.ndarray]
@@ -89,9 +93,10 @@ def read_folder(path, **settings):
     """Read a folder with the data of one brain.
 
     A file is called by what it holds, in any case, as .csv, .tsv, .txt, .npy, .npz or .mat:
-    `weights`, `lengths`, `fc`, `labels`, and `bold` or, one for each session, `bold_SESSION`. Maps
-    are the columns of `maps`, or files in a folder `maps`. What they cannot say is in `study.yml`,
-    which is written with the defaults if it is not there.
+    `weights`, `lengths`, `fc`, `labels`, `centres`, and `bold` or, one for each session,
+    `bold_SESSION`. Coordinates can also be columns x, y and z of the labels. Maps are the columns
+    of `maps`, or files in a folder `maps`. What they cannot say is in `study.yml`, which is written
+    with the defaults if it is not there.
 
     Without a file `fc`, the FC is the correlation of the series. Of several sessions it is that of
     the first one: the others serve as tests.
@@ -121,8 +126,9 @@ def read_folder(path, **settings):
     tables = {}
     for what, file in found.items():
         with _about(names[what], notes) as own:
-            tables[what] = _read(what, file, own)
-    files = {what: name for what, name in names.items() if tables[what] is not None}
+            tables |= _read(what, file, own)
+    _share(tables, names)
+    files = dict(names)
 
     labels, tables = _regions(tables, names, settings.leave_out, notes)
     weights, lengths = _structure(tables, names, labels, settings.connectome, notes)
@@ -132,6 +138,7 @@ def read_folder(path, **settings):
             series[session] = check_series(tables[what], labels, settings.tr)
             own += series[session].notes
     fc = _target(tables, names, labels, list(series.values()), notes)
+    centres = _centres(tables, names, labels, notes)
     maps = _maps(tables, names, labels, notes)
     if settings.duration is None:
         n_samples = len(next(iter(series.values())).series) + math.ceil(UNCOUNTED / settings.tr)
@@ -144,9 +151,18 @@ def read_folder(path, **settings):
         top = float(f"{HIGHEST / np.linalg.eigvals(weights).real.max():.3g}")
         settings = replace(settings, free=settings.free | {"G": (float(f"{top / 1000:.3g}"), top)})
         notes.append(f"{SETTINGS}: G is searched up to {top:g}, by the weights' eigenvalue.")
-    sessions = {session: one.series for session, one in series.items()}
     return Folder(
-        folder, settings, labels, weights, lengths, fc, sessions, maps, tuple(notes), files
+        path=folder,
+        settings=settings,
+        labels=labels,
+        weights=weights,
+        lengths=lengths,
+        centres=centres,
+        fc=fc,
+        sessions={session: one.series for session, one in series.items()},
+        maps=maps,
+        notes=tuple(notes),
+        files=files,
     )
 
 
@@ -185,11 +201,29 @@ def _in_a_sentence(text):
 
 
 def _read(what, file, notes):
+    """What a file holds, by name: labels can have coordinates beside them."""
+    if what == "centres":
+        return {what: read_centres(file, notes)}
     if what != "labels":
-        return read_table(file, notes)
-    if file.name.lower().startswith("labels"):
-        return read_names(file, notes)
-    return read_centres(file, notes)
+        return {what: read_table(file, notes)}
+    beside = read_centres(file, notes, headed=True)
+    return {what: read_names(file, notes)} | ({} if beside is None else {"beside": beside})
+
+
+def _share(tables, names):
+    """Let coordinates beside the labels be the centres, and labels of the centres the labels."""
+    if "beside" in tables:
+        if "centres" in tables:
+            raise FolderError(
+                f"{some(sorted([names['centres'], names['labels']]))} both hold the centres: keep "
+                "one of them."
+            )
+        tables["centres"], names["centres"] = tables.pop("beside"), names["labels"]
+    weights = tables["weights"]
+    if "centres" in tables and "labels" not in tables:
+        named = [not is_numbered(side) for side in (tables["centres"].index, *weights.axes)]
+        if named == [True, False, False]:
+            tables["labels"], names["labels"] = list(tables["centres"].index), names["centres"]
 
 
 def _regions(tables, names, leave_out, notes):
@@ -227,6 +261,8 @@ def _axes(what, table, labels):
     """Axes of a table that regions lie along: both, or the one with more of their labels."""
     if what in ("weights", "lengths", "fc"):
         return 0, 1
+    if what == "centres":
+        return (0,)
 
     def fit(axis):
         known = set(side_labels(table.axes[axis]) or ()) & set(labels)
@@ -269,6 +305,16 @@ def _structure(tables, names, labels, how, notes):
         sums = weights.sum(axis=1, keepdims=True)
         weights = weights / np.where(sums > 0, sums, 1)
     return frozen(weights / weights.max()), lengths
+
+
+def _centres(tables, names, labels, notes):
+    """Coordinates of the regions, if there are any."""
+    if "centres" not in tables:
+        return None
+    with _about(names["centres"], notes) as own:
+        checked = check_centres(tables["centres"], labels)
+        own += checked.notes
+    return checked.centres
 
 
 def _target(tables, names, labels, series, notes):

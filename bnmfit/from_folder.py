@@ -42,6 +42,7 @@ def study_of(folder):
     # Far above its box, as 0.5 is for a connectome of large weights, S would jump over its range.
     G = min(START, 2 * settings.free["G"][1]) if "G" in settings.free else START
     order = [*settings.free, *(name for name in known if name not in settings.free)]
+    order.sort(key=lambda name: name == "sigma")  # no landscape is over what changes no FC
     return Study(
         settings.name,
         folder.weights,

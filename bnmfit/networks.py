@@ -3,10 +3,13 @@
 from bnmfit.noise import shared
 from bnmfit.simulation import bold_simulator
 
+import math
+
 import jax
 import numpy as np
 from tvboptim.experimental.network_dynamics import prepare
 from tvboptim.experimental.network_dynamics.graph import DenseDelayGraph, DenseGraph
+from tvboptim.experimental.network_dynamics.result import NativeSolution
 
 
 def graph_of(connectome, speed=None):
@@ -37,8 +40,10 @@ def graph_of(connectome, speed=None):
     return DenseDelayGraph(connectome.weights, connectome.lengths / speed, region_labels=labels)
 
 
-def settle(network, solver, duration, dt):
+def settle(network, solver, duration, dt, reach):
     """Simulate once, let its end be the history of the network, prepare again.
+
+    Of the simulation, no more is kept than is read: one as long as a scan would fill memory.
 
     Parameters
     ----------
@@ -47,11 +52,13 @@ def settle(network, solver, duration, dt):
     solver : NativeSolver
     duration, dt : float
         Length of the simulation, and step, ms.
+    reach : float
+        How far back its history is read, ms, by what is not the network itself.
 
     Returns
     -------
     model, state, transient
-        A function of a state that simulates, the state, and the simulation before it.
+        A function of a state that simulates, the state, and the end of the simulation before it.
 
     Raises
     ------
@@ -66,7 +73,13 @@ def settle(network, solver, duration, dt):
             "values at which the network is stable."
         )
     network.update_history(transient)
-    return *prepare(network, solver, t1=duration, dt=dt), transient
+    model, state = prepare(network, solver, t1=duration, dt=dt)
+    last = math.ceil(max(reach, network.max_delay) / dt) + 2
+    end = NativeSolution(
+        transient.ts[-last:], transient.ys[-last:], transient.dt, transient.variable_names
+    )
+    network.update_history(end)
+    return model, state, end
 
 
 def refuse_absent(parameters, state):

@@ -168,11 +168,11 @@ def calibrate(response, found, goal=0.8, near=0.03, n_data=128, seed=0, names=No
     """
     study = response.study
     names = global_names(study) if names is None else names
-    usable = found.where(found["usable"], drop=True)
-    likely = np.flatnonzero(usable["loss"].values < float(usable["loss"].min()) + near)
+    losses = np.where(found["usable"].values, found["loss"].values, np.inf)
+    likely = np.flatnonzero(losses < losses.min() + near)
     rng = np.random.default_rng(seed)
     truth = likely[rng.integers(len(likely), size=n_data)]
-    points = np.stack([usable[name].values for name in names], -1)
+    points = np.stack([found[name].values for name in names], -1)
     upper = np.triu_indices(study.n_regions, 1)
 
     @jax.jit
@@ -181,7 +181,7 @@ def calibrate(response, found, goal=0.8, near=0.03, n_data=128, seed=0, names=No
 
     keys = jax.random.split(jax.random.key(seed), n_data)
     data = [np.asarray(recording(*row)) for row in zip(points[truth], keys, strict=True)]
-    fcs, at = usable["fc"].values[likely], points[likely]
+    fcs, at = found["fc"].values[likely], points[likely]
     mse = np.array([((fcs - one) ** 2).mean(axis=1) for one in data])
     inside = partial(_inside, mse=mse, at=at, truth=points[truth], level=goal)
     coverage = {n: inside(n) for n in candidate_numbers(upper[0].size)}

@@ -134,7 +134,7 @@ def margins_at(distances):
     return np.log([[distance, FOLD] for distance in distances])
 
 
-def scores_on_draws(response, state, draws):
+def scores_on_draws(response, state, draws, n_pmap=None):
     """What simulations with unseen noise say of a fit, alone and averaged.
 
     Parameters
@@ -143,6 +143,8 @@ def scores_on_draws(response, state, draws):
     state : Bunch
     draws : array of int, shape (n,)
         Seeds of the draws.
+    n_pmap : int, optional
+        Simulations that run side by side; as `batch_shape` has it, if not given.
 
     Returns
     -------
@@ -159,7 +161,7 @@ def scores_on_draws(response, state, draws):
         noise = study.draw_noise(jax.random.key(draw))
         return study.observation(study.vary(state, noise=noise))
 
-    fcs = np.asarray(batched_rows(one, n_vmap=1)(draws))
+    fcs = np.asarray(batched_rows(one, n_pmap, n_vmap=1)(draws))
     average = fcs.mean(axis=0)
     apart = average - np.asarray(response.expected_observation(state, response.n_samples))
     states = response.steady_states(state)

@@ -1,4 +1,4 @@
-"""What the labels of regions tell: which two are each other's counterpart, left and right."""
+"""What the labels of regions tell: hemispheres, and which two are each other's counterpart."""
 
 import re
 
@@ -33,6 +33,36 @@ def hemisphere_pairs(labels):
     pairs = max((_pairs_by(mark, labels) for mark in MARKS), key=len)
     tells = 4 * len(pairs) >= len(labels)
     return np.array(pairs if tells else [], dtype=int).reshape(-1, 2)
+
+
+def sides_of(labels):
+    """Which hemisphere each region is in.
+
+    Parameters
+    ----------
+    labels : sequence of str
+
+    Returns
+    -------
+    array of int, shape (n,)
+        -1 for the left, 1 for the right, 0 for regions whose labels do not tell. All are 0 unless
+        one way of writing hemispheres tells three quarters of the regions, a quarter on each side.
+    """
+    labels = [str(label) for label in labels]
+    sides = max((_sides_by(mark, labels) for mark in MARKS), key=lambda one: np.abs(one).sum())
+    n_left, n_right = (sides < 0).sum(), (sides > 0).sum()
+    tells = 4 * (n_left + n_right) >= 3 * len(labels) and 4 * min(n_left, n_right) >= len(labels)
+    return sides if tells else np.zeros_like(sides)
+
+
+def _sides_by(mark, labels):
+    """Sides by one way of writing the hemisphere."""
+    other = mark.replace("(left|lh|l)", "(right|rh|r)")
+    is_left, is_right = (
+        np.array([bool(re.search(one, label, re.IGNORECASE)) for label in labels])
+        for one in (mark, other)
+    )
+    return is_right.astype(int) - is_left.astype(int)
 
 
 def _pairs_by(mark, labels):

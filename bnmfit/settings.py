@@ -196,8 +196,11 @@ def _free(values):
         free = free | {"rho": free.get("rho", (0.0, 0.9))}
     elif "rho" in free:
         raise ValueError("Under free is rho, but no noise is shared: set shared_noise to true.")
-    if len(free) < 2:
-        raise ValueError(f"Under free is {some(free) or 'nothing'}: give at least two, as G and w.")
+    if len(set(free) - {"sigma"}) < 2:
+        raise ValueError(
+            f"Under free is {some(free) or 'nothing'}: give at least two, as G and w; sigma, which "
+            "changes no correlation, does not count."
+        )
     return free
 
 

@@ -145,7 +145,7 @@ class Study:
         graph = graph_of(connectome, speed)
         network = Network(dynamics=dynamics, coupling=coupling, graph=graph, noise=noise)
         solver = Heun() if solver is None else solver
-        model, state, transient = settle(network, solver, timing.n_steps * dt, dt)
+        model, state, transient = settle(network, solver, timing.n_steps * dt, dt, kernel.duration)
         monitor = HRFBold(
             period=tr, downsample_period=dt, voi=signal, kernel=kernel, history=transient
         )
@@ -397,10 +397,14 @@ class Study:
         low, high = self.box(*names) if names else (np.empty(0), np.empty(0))
         points = low + (high - low) * np.array(PROBES)[:, : len(names)] / 7
 
-        def at(point):
-            return self.loss(self.vary(self._state, **dict(zip(names, point, strict=True))))
+        @jax.jit  # with the state as an argument, since a program keeps what it closes over
+        def at_all(state, points):
+            def at(point):
+                return self.loss(self.vary(state, **dict(zip(names, point, strict=True))))
 
-        losses = jax.jit(lambda points: jax.lax.map(at, points))(points)
+            return jax.lax.map(at, points)
+
+        losses = at_all(self._state, points)
         return tuple(float(value) for value in losses)
 
     @property

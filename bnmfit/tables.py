@@ -65,7 +65,8 @@ def read_names(path, notes):
     Parameters
     ----------
     path : pathlib.Path
-        File of one of the `SUFFIXES`. A row of a .txt file is a label with its spaces.
+        File of one of the `SUFFIXES`. A row of a .txt file is a label with its spaces, unless the
+        first one has heads x, y and z.
     notes : list of str
         Where it is noted if a row was taken as the head of the column.
 
@@ -83,7 +84,7 @@ def read_names(path, notes):
     if suffix not in SEPARATORS:
         return _array(path, "labels", notes)
     rows = list(_rows(path, notes).values())
-    if suffix == ".txt":
+    if suffix == ".txt" and not set("xyz") <= {cell.lower() for cell in rows[0]}:
         rows = [[" ".join(cells)] for cells in rows]
     if len(rows) == 1:
         return rows[0]
@@ -99,11 +100,58 @@ def read_names(path, notes):
     return [cells[0] for cells in rows]
 
 
-def read_centres(path, notes):
-    """Labels before the three coordinates of each row, or None where there are none before them."""
-    rows = _rows(path, notes).values()
-    labels = [" ".join(cells[:-3]) for cells in rows]
-    return labels if any(labels) else None
+def read_centres(path, notes, headed=False):
+    """Read the coordinates of regions: columns headed x, y and z, else the last three of a text.
+
+    Parameters
+    ----------
+    path : pathlib.Path or zipfile.Path
+        File of one of the `SUFFIXES`, or such a text file with .bz2 behind.
+    notes : list of str
+        Where it is noted which columns have a head.
+    headed : bool
+        Whether the file is one of labels, which has coordinates only below such a head.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Columns x, y and z, and the labels of the file, or numbers from 0 where it has none.
+
+    Raises
+    ------
+    ValueError
+        For fewer than three columns, a cell that is no number, or a file that is damaged.
+    """
+    if _suffix(path) not in SEPARATORS:
+        return None if headed else read_table(path, notes)
+    rows = _rows(path, notes)
+    first, second = (list(rows.values()) * 2)[:2]
+    heads = [cell.lower() for cell in first]
+    if len(second) == len(first) + 1 and heads == ["x", "y", "z"]:  # as R writes a head
+        heads = ["", *heads]
+    named = [k for k, head in enumerate(heads) if head in LABEL_HEADS] or [0] * (heads[0] == "")
+    if set("xyz") <= set(heads):
+        del rows[min(rows)]
+        notes.append("Its columns x, y and z were taken as coordinates of the regions.")
+    elif headed:
+        return None
+    else:
+        heads = None
+    labels, numbers = [], []
+    for line, cells in rows.items():
+        if heads is None:
+            label, found = cells[:-3], cells[-3:]
+        else:
+            found = [cells[k] for k in map(heads.index, "xyz") if len(cells) == len(heads)]
+            label = [cells[k] for k in named if found]
+        numbers.append([_number(cell) for cell in found])
+        if len(found) < 3 or None in numbers[-1]:
+            raise ValueError(
+                f"Row {line} has no three numbers for x, y and z: give each region as many, with "
+                "a decimal point, and a label before them or none."
+            )
+        labels.append(" ".join(label))
+    return pd.DataFrame(numbers, labels if any(labels) else None, list("xyz"))
 
 
 def _suffix(path):

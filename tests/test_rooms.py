@@ -15,7 +15,7 @@ bnmbook: studies site preview reduced_site reduced_pages bundle tables notebooks
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
 bnmbook: paths
-bnmfit: arc from_folder global_posterior series components
+bnmfit: arc from_folder global_posterior series components kept
 bnmfit: recipe regional
 bnmfit: calibration chains descent discrepancy learned likelihoods maps posteriors searches valley
 bnmfit: linear_response
@@ -23,7 +23,7 @@ bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
 bnmfit: study networks simulation flow locality identity predictors noise coverage fcd
 bnmfit: folders open_data
-bnmfit: brain_folders contents settings tables data matrices timing reading regions
+bnmfit: brain_folders contents settings tables data matrices timing reading regions places
 """
 
 

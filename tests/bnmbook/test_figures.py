@@ -2,7 +2,7 @@
 
 from bnmbook import figures
 from bnmbook.animations import save_animation
-from bnmbook.brains import Parcellation, draw_brain
+from bnmbook.brains import Parcellation, draw_brain, draw_regions, view_of
 from bnmbook.drawing import draw_ellipse, draw_landscape, draw_posterior
 
 import warnings
@@ -198,3 +198,58 @@ def test_the_brain_shows_each_side_its_own_values(axes):
 def test_the_brain_explains_an_unknown_region(axes):
     with pytest.raises(ValueError, match=r"aparc.* has no region L\.NONE: draw_brain needs"):
         draw_brain([axes] * 4, {"L.NONE": 1.0})
+
+
+def view_of_regions(labels, centres=None, n=2):
+    """Axes of `draw_regions` without its colour bars, and how regions are drawn."""
+    values = {name: np.arange(len(labels)) + k for k, name in enumerate("ab"[:n])}
+    weights = np.ones((len(labels), len(labels))) - np.eye(len(labels))
+    figure = draw_regions(values, labels, centres, weights)
+    axes = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
+    assert [ax.get_ylabel() for ax in figure.axes if ax not in axes] == list(values)
+    plt.close(figure)
+    return axes, view_of(labels, centres)
+
+
+CENTRES = np.array([[-40.0, 50, 10], [-30, -60, 20], [35, 45, 0], [40, -70, 10]])
+
+
+def test_regions_of_the_example_are_drawn_where_they_lie():
+    axes, view = view_of_regions(["L.BSTS", "R.BSTS"], CENTRES[:2])
+    assert (len(axes), view) == (8, "surface")
+
+
+def test_regions_with_centres_are_dots_in_a_brain_each_half_from_its_side():
+    axes, view = view_of_regions(list("abcd"), CENTRES)
+    assert (len(axes), view) == (6, "centres")
+    left, above, right = axes[:3]
+    shown = [ax.collections[0] for ax in (left, above, right)]
+    assert [dots.get_array().tolist() for dots in shown] == [[1, 0], [2, 0, 3, 1], [2, 3]]
+    assert np.array_equal(shown[0].get_offsets(), CENTRES[[1, 0]][:, 1:])
+    assert {(dots.norm.vmin, dots.norm.vmax) for dots in shown} == {(0, 3)}  # one scale for all
+    for ax in (left, above, right):
+        pixels = np.asarray(ax.images[0].get_array())[..., 0]
+        (x0, x1, y0, y1), (height, width) = ax.images[0].get_extent(), pixels.shape
+        for x, y in ax.collections[0].get_offsets():  # none lies outside of the brain
+            assert pixels[int((y - y0) / (y1 - y0) * height), int((x - x0) / (x1 - x0) * width)] < 1
+    assert left.xaxis_inverted()  # seen from the left, the front is at the left
+
+
+def test_centres_that_are_in_no_brain_have_their_hull():
+    axes, _ = view_of_regions(list("abcd"), CENTRES / 1000, n=1)
+    assert not any(ax.images for ax in axes)
+    assert axes[1].patches
+
+
+def test_one_hemisphere_leaves_the_other_empty():
+    axes, _ = view_of_regions(list("ab"), CENTRES[:2], n=1)
+    assert [len(ax.collections[0].get_offsets()) for ax in axes] == [2, 2, 0]
+
+
+def test_regions_without_centres_are_laid_out():
+    axes, view = view_of_regions(["L 1", "L 2", "R 3", "R 4"])
+    assert (len(axes), view) == (2, "layout")
+    assert [text.get_text() for text in axes[0].texts] == ["left", "right"]
+    assert np.sign(axes[0].collections[0].get_offsets()[:, 0]).tolist() == [-1, -1, 1, 1]
+    axes, _ = view_of_regions(["region 1", "region 2", "region 3"])
+    assert not axes[0].texts

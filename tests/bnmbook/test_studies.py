@@ -1,6 +1,8 @@
 """A study of a made-up brain by the command: its page, its results, and how it goes on."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from budgets import with_budgets
 from small_brains import two_sessions
 
@@ -78,9 +81,21 @@ def test_a_study_goes_from_a_folder_to_a_page(book, data):
     here = book / "studies" / "A.-Person"
     results = {path.stem for path in (here / "results").iterdir()}
     assert results == set(BUDGETS) | {"wide_posterior", "posterior"}
-    regional = pd.read_csv(here / "regional_parameters.csv")
-    assert list(regional["region"]) == two_sessions()[0]
-    assert np.isfinite(pd.read_csv(here / "posterior_draws.csv")).all(axis=None)
+    regional = pd.read_csv(here / "regional_parameters.csv", index_col="region")
+    assert list(regional.index) == two_sessions()[0]
+    fits = xr.load_dataset(here / "fits.nc", engine="h5netcdf")
+    chosen = fits.isel(start=fits.attrs["chosen"])
+    for name in ("w", "I_o"):
+        assert np.allclose(chosen[name].to_series(), regional[name], rtol=0, atol=1e-9)
+    assert list(fits["parameter"].values) == ["G", "w", "I_o", "rho"]
+    assert set(fits.sizes) == {"start", "region", "parameter", "score"}
+    draws = pd.read_csv(here / "posterior_draws.csv")
+    in_netcdf = xr.load_dataset(here / "posterior_draws.nc", engine="h5netcdf")
+    assert np.allclose(in_netcdf.to_dataframe(), draws, rtol=0, atol=1e-9)
+    assert list(draws) == ["G", "w", "I_o", "rho"]
+    for dataset in (fits, in_netcdf):
+        assert dataset.attrs["study"] == "A. Person"
+        assert json.loads(dataset.attrs["settings"])["tr"] == 1000
     page = book / "_site" / "studies" / "A.-Person" / "index.html"
     assert done.stdout.splitlines()[-1].startswith("Open ")
     html = page.read_text(encoding="utf-8")
@@ -89,14 +104,46 @@ def test_a_study_goes_from_a_folder_to_a_page(book, data):
         "session two",
         "What may be concluded",
         "Simulations confirm",
+        "How much of the loss each parameter accounts for",
+        "the others at their start values",
+        "Nothing is known of where the regions are",
+        "fits.nc",
     ):
         assert words in html
     assert "Traceback" not in html
+    assert not re.search(
+        r"\{\w+\}", "".join(re.findall(r"<figcaption.*?</figcaption>", html, re.S))
+    )
 
     stored = {path: path.stat().st_mtime_ns for path in (here / "results").iterdir()}
     again = run(book, data)
     assert again.returncode == 0
     assert {path: path.stat().st_mtime_ns for path in (here / "results").iterdir()} == stored
+
+
+def test_an_fc_alone_two_parameters_and_another_person(book, tmp_path):
+    labels, weights, sessions = two_sessions()
+    for name, series in sessions.items():
+        (tmp_path / name).mkdir()
+        centres = np.random.default_rng(0).uniform(-60, 60, (len(labels), 3))
+        tables = {"weights": weights, "fc": np.corrcoef(series.T), "centres": centres}
+        for what, values in tables.items():
+            columns = list("xyz") if what == "centres" else labels
+            pd.DataFrame(values, labels, columns).to_csv(tmp_path / name / f"{what}.csv")
+        text = (
+            f"name: FC {name}\ntr: 1000\nduration: 170000\nkernel: volterra\nshared_noise: false\n"
+        )
+        text += "free: {G: null, w: [0.001, 0.7]}\n"
+        (tmp_path / name / "study.yml").write_text(text, "utf-8")
+    done = run(book, tmp_path / "one", tmp_path / "two")
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = {path.stem for path in (book / "studies" / "FC-one" / "results").iterdir()}
+    assert results == set(BUDGETS) - {"screening"} | {"wide_posterior", "posterior"}
+    html = (book / "_site" / "studies" / "FC-one" / "index.html").read_text(encoding="utf-8")
+    for words in ("FC two: RMSE", "There is no BOLD", "A dot is the centre of a region"):
+        assert words in html
+    for words in ("accounts for", "start values, brighter", "Traceback"):
+        assert words not in html
 
 
 def test_a_folder_that_cannot_be_used_is_refused_in_one_sentence(book, tmp_path):

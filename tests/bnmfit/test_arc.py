@@ -1,12 +1,15 @@
 """A whole study on a small brain whose truth is known: fits, posterior, and what it predicts."""
 
-from _common import fc_target, loss, state, tract_lengths, vary, weights
+from _common import study
 from bnmfit import arc, global_posterior, recipe
 from bnmfit.fcd import fcd_distance, fcd_of, phase_randomised
 from bnmfit.folders import read_folder
 from bnmfit.from_folder import study_of
 from bnmfit.linear_response import LinearResponse
 from bnmfit.predictors import held_against, predicted_without_model
+
+import re
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -49,18 +52,27 @@ def fits(known, names):
     return arc.global_fits(known[0], names, n_starts=3, n_pool=16)
 
 
-def test_a_folder_with_the_example_is_the_example(tmp_path):
-    np.save(tmp_path / "weights.npy", np.asarray(weights))
-    np.save(tmp_path / "lengths.npy", np.asarray(tract_lengths))
-    np.save(tmp_path / "fc.npy", np.asarray(fc_target))
-    text = "tr: 1000\nduration: 120000\nkernel: volterra\nshared_noise: false\n"
-    text += "free: {G: [0.001, 0.7], w: [0.001, 0.7], sigma: [0.001, 0.01]}\n"
+def test_the_folder_of_the_example_that_the_readme_writes_is_the_example(tmp_path, monkeypatch):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (code,) = (block for block in blocks if "data/example" in block)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    built = study_of(read_folder("data/example"))
+    assert np.allclose(built.probe_losses(), study.probe_losses(), rtol=0, atol=1e-12)
+    assert built.labels == study.labels
+    assert arc.global_parameters(built) == ("G", "w")
+
+
+def test_sigma_spans_no_landscape(tmp_path):
+    np.save(tmp_path / "weights.npy", brain(12)[0])
+    np.save(tmp_path / "fc.npy", brain(12)[1])
+    text = "tr: 1000\nduration: 32000\nkernel: volterra\nshared_noise: false\n"
+    text += "free: {sigma: [0.001, 0.01], w: [0.001, 0.7], G: [0.001, 0.7]}\n"
     (tmp_path / "study.yml").write_text(text, encoding="utf-8")
-    study = study_of(read_folder(tmp_path))
-    for point in ({}, {"G": 0.3, "w": 0.1}):
-        own = float(study.loss(study.vary(study.state, **point)))
-        assert own == pytest.approx(float(loss(vary(state, **point))), abs=1e-12)
-    assert arc.global_parameters(study) == ("G", "w")
+    built = study_of(read_folder(tmp_path))
+    assert arc.global_parameters(built) == recipe.global_names(built) == ("w", "G")
+    assert built.bounds["sigma"] == (0.001, 0.01)
 
 
 def test_tables_are_judged_on_data_that_they_have_not_seen(known):

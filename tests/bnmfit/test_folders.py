@@ -28,7 +28,11 @@ WEIGHTS = (WEIGHTS + WEIGHTS.T) / 2 * (1 - np.eye(N))
 WEIGHTS[1, 2] = WEIGHTS[2, 1] = 1
 LENGTHS = 100 * WEIGHTS
 MAPS = pd.DataFrame({"myelin": np.arange(N) / 4, "thickness": SERIES[0]}, LABELS)
+CENTRES = np.column_stack(
+    [np.repeat([-30.5, 30.5], 4), *np.random.default_rng(1).uniform(-60, 60, (2, N)).round(1)]
+)
 TIMES = 0.72 * np.arange(60)
+MINUS = [1, 2, 3, 4, 6, 7]  # without L.A and R.B
 KNOWN = "tr: 720\nduration: 600480\n"
 
 
@@ -38,6 +42,10 @@ def table(array, rows=LABELS, columns=None):
 
 def of_series(array=SERIES):
     return pd.DataFrame(array, columns=LABELS)
+
+
+def of_centres(labels=LABELS):
+    return pd.DataFrame(CENTRES, labels, list("xyz"))
 
 
 def save(path, content):
@@ -118,6 +126,7 @@ def test_every_format_reads_the_same(read, suffix, labelled):
             f"FC{suffix}": form(FC),
             f"bold{suffix}": of_series() if labelled else SERIES,
             f"maps{suffix}": MAPS if labelled else MAPS.to_numpy(),
+            f"Centres{suffix}": of_centres() if labelled else CENTRES,
             "labels.txt": lines([[label] for label in LABELS]),
         }
     )
@@ -128,6 +137,7 @@ def test_every_format_reads_the_same(read, suffix, labelled):
         assert not getattr(folder, name).flags.writeable
     assert np.array_equal(folder.sessions["bold"], SERIES)
     assert np.array_equal(list(folder.maps.values()), MAPS.to_numpy().T)
+    assert np.array_equal(folder.centres, CENTRES)
     assert list(folder.maps) == (list(MAPS) if labelled else ["map 1", "map 2"])
     assert folder.files["weights"] == f"Weights{suffix}"
     assert folder.files["labels"] == "labels.txt"
@@ -170,10 +180,61 @@ def test_labels_of_a_text_keep_their_spaces(read):
     assert read(files).labels == tuple(named)
 
 
+WITH_CENTRES = {
+    # files that have them, in several forms
+    "headed": ({"centres.csv": of_centres().to_csv(index_label="region")}, ()),
+    "headed, in another order": ({"centres.csv": of_centres().iloc[::-1]}, "put into the order"),
+    "headed, columns of other things": (
+        {"centres.tsv": of_centres().assign(area=1.0)[["area", "z", "y", "x"]]},
+        "columns x, y and z were taken",
+    ),
+    "without head": ({"centres.txt": of_centres().to_csv(sep=" ", header=False)}, ()),
+    "without labels": ({"centres.npy": CENTRES}, "Without labels, and read in .*: centres.npy"),
+    "beside the labels": (
+        {"labels.csv": of_centres().to_csv(index_label="label")},
+        "labels.csv: its columns x, y and z were taken as coordinates",
+    ),
+    "beside the labels of a text": (
+        {"labels.txt": of_centres().to_csv(index_label="label", sep=" ")},
+        "labels.txt: its columns x, y and z were taken as coordinates",
+    ),
+    "the only labels": (
+        {
+            "weights.csv": WEIGHTS,
+            "fc.csv": FC,
+            "centres.txt": of_centres().to_csv(sep=" ", header=False),
+        },
+        "Without labels, and read in the order of centres.txt",
+    ),
+}
+
+
+@pytest.mark.parametrize("left_out", [(), ("L.A", "R.B")])
+@pytest.mark.parametrize(("files", "note"), WITH_CENTRES.values(), ids=WITH_CENTRES)
+def test_coordinates_are_found(read, files, note, left_out):
+    more = {"study.yml": KNOWN + f"leave_out: [{', '.join(left_out)}]"}
+    folder = read(files | more)
+    keep = MINUS if left_out else list(range(N))
+    assert folder.labels == tuple(LABELS[k] for k in keep)
+    assert np.array_equal(folder.centres, CENTRES[keep])
+    assert not folder.centres.flags.writeable
+    assert not note or said(folder, note)
+
+
+def test_coordinates_that_a_picture_has_to_know_of_are_said(read):
+    assert not said(read({"centres.csv": of_centres()}), "size|side")
+    in_metres = read({"centres.csv": of_centres() / 1000})
+    assert said(in_metres, r"spread over 0\.\d+ at most, which in mm is no brain's size")
+    mirrored = read({"centres.csv": of_centres() * [-1, 1, 1]})
+    assert said(mirrored, "by their labels, 8 of 8 regions are on the other side")
+    assert np.array_equal(mirrored.centres, CENTRES * [-1, 1, 1])
+
+
 def test_without_labels_regions_are_numbered(read):
     folder = read({"weights.csv": WEIGHTS, "fc.csv": FC})
     assert folder.labels == tuple(f"region {k + 1}" for k in range(N))
     assert folder.lengths is None
+    assert folder.centres is None
     assert folder.sessions == folder.maps == {}
     assert all("G is searched up to" in note for note in folder.notes)
 
@@ -182,7 +243,9 @@ def test_without_labels_regions_are_numbered(read):
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("labelled", [True, False])
 def test_an_archive_of_tvb_is_read(tmp_path, prefix, zipped, labelled):
-    centres = [[label] * labelled + [0.5, 1, 2] for label in LABELS]
+    centres = [
+        [label] * labelled + row for label, row in zip(LABELS, CENTRES.tolist(), strict=True)
+    ]
     make(tmp_path, {"weights.csv": None, "fc.csv": None, "fc.npy": FC})
     archive(
         tmp_path / "connectivity.zip",
@@ -197,6 +260,8 @@ def test_an_archive_of_tvb_is_read(tmp_path, prefix, zipped, labelled):
     assert np.allclose(folder.weights, WEIGHTS, rtol=0, atol=1e-14)
     assert np.allclose(folder.lengths, LENGTHS, rtol=0, atol=1e-14)
     assert folder.labels == (LABELS if labelled else tuple(f"region {k + 1}" for k in range(N)))
+    assert np.array_equal(folder.centres, CENTRES)
+    assert folder.files["centres"].endswith("centres.txt.bz2" if zipped else "centres.txt")
     end = ".txt.bz2" if zipped else ".txt"
     assert folder.files["lengths"] == f"connectivity.zip/{prefix}tract_lengths{end}"
     assert ("labels" in folder.files) == labelled
@@ -224,7 +289,6 @@ def test_the_range_of_the_coupling_follows_from_the_weights(read):
     assert said(folder, "study.yml: G is searched up to ")
 
 
-MINUS = [1, 2, 3, 4, 6, 7]  # without L.A and R.B
 LEFT_OUT = {
     "labelled": {
         "weights.csv": table(WEIGHTS),
@@ -582,7 +646,43 @@ REFUSED = {
         {"maps.csv": "region,a,a\n" + "\n".join(f"{label},1,2" for label in LABELS)},
         r"^maps.csv: labels occur twice \(a\)",
     ),
+    "other regions of centres": (
+        {"centres.csv": of_centres(OTHERS)},
+        r"^centres.csv: the labels of the coordinates .* \(without R.D, with R.X\): give both",
+    ),
+    "centres of another size": (
+        {"centres.npy": CENTRES[:3]},
+        r"^centres.npy: the shape of the coordinates is \(3, 3\), but the connectome has 8",
+    ),
+    "two coordinates": (
+        {"centres.npy": CENTRES[:, :2]},
+        r"^centres.npy: the shape of the coordinates is \(8, 2\): pass x, y and z, a row for",
+    ),
+    "two coordinates in text": (
+        {"centres.csv": of_centres()[["x", "y"]]},
+        "^centres.csv: row 1 has no three numbers for x, y and z: give each region as many",
+    ),
+    "a coordinate too many": (
+        {"labels.txt": "label x y z\n" + lines([[label, 1, 2, 3, 4] for label in LABELS])},
+        "^labels.txt: row 2 has no three numbers for x, y and z",
+    ),
+    "centres twice": (
+        {"centres.npy": CENTRES, "labels.csv": of_centres().to_csv(index_label="label")},
+        "^centres.npy and labels.csv both hold the centres: keep one of them",
+    ),
     # numbers
+    "centres missing": (
+        {
+            "centres.csv": of_centres()
+            .mask(of_centres() == CENTRES[2, 1])
+            .to_csv(index_label="label")
+        },
+        f"^centres.csv: NaN or infinite coordinates of L.C: fill them in, or {LEAVE}",
+    ),
+    "centres in one place": (
+        {"centres.npy": np.ones((N, 3))},
+        "^centres.npy: the coordinates are the same for all regions: pass those of each",
+    ),
     "negative": (
         {"weights.csv": table(put(WEIGHTS, (0, 1), -0.3))},
         "^weights.csv: negative entries of the weights: 1, .* -0.3 from L.B to L.A; pass numbers",
@@ -748,6 +848,9 @@ BAD_SETTINGS = {
     "free: {G: [1, 0], w: [0, 1]}": r"bounds of G, \(1, 0\), must rise",
     "free: {G: 1, w: [0, 1]}": "bounds of G, 1, must be two numbers",
     "shared_noise: false\nfree: {G: [0, 1]}": "nder free is G: give at least two, as G and w",
+    "shared_noise: false\nfree: {G: [0, 1], sigma: [0, 1]}": (
+        "nder free is G and sigma: give at least two, as G and w; sigma, .* does not count"
+    ),
     "shared_noise: false\nfree: {G: [0, 1], rho: [0, 1]}": (
         "rho, but no noise is shared: set shared_noise to true"
     ),
