@@ -1,7 +1,7 @@
 """The posterior of global parameters given a measured BOLD series, by its likelihood in a band.
 
-A scanner has no unit, and adds noise of its own. So each region has a gain that nobody knows, which
-scaling its series takes out, and a share `noise` of its power in the band is white and its own.
+A scanner has no unit, and adds noise of its own. So each region has a gain that nobody knows, over
+which the likelihood is integrated, and a share `noise` of its expected power in the band is white.
 Below the band is what scanners and bodies drift, above it hardly anything of a slow haemodynamic
 response; neither counts.
 """
@@ -23,6 +23,7 @@ BAND = (0.01, 0.1)  # Hz, as is common for BOLD at rest
 NOISE = (0.0, 0.8)  # bounds of the share of white noise
 WORST = -1e12  # a log density that is none
 STEP = 1e-3  # in logits, for differences of slopes
+N_NEWTON = 8  # steps to the gains
 FREEDOM = 5  # of the Student distribution that posteriors are sampled from
 
 
@@ -103,7 +104,7 @@ class SeriesModel:
     def log_density(self, z, coefficients):
         """Log density of logits z given a series, up to a constant of the series.
 
-        Whittle's likelihood times the density of logits whose parameters are uniform.
+        The likelihood times the density of logits whose parameters are uniform.
 
         Parameters
         ----------
@@ -117,8 +118,8 @@ class SeriesModel:
 
     @partial(jax.jit, static_argnums=0)
     def log_likelihood(self, z, coefficients):
-        """Whittle's log likelihood of a scaled series; arguments as for `log_density`."""
-        value = whittle(self.spectrum_at(self.values_at(z)), coefficients)
+        """Log likelihood of a series, see `without_gains`; arguments as for `log_density`."""
+        value = without_gains(self.spectrum_at(self.values_at(z)), coefficients)
         return jnp.where(jnp.isfinite(value), value, WORST)
 
     @partial(jax.jit, static_argnums=(0, 3))
@@ -134,7 +135,7 @@ class SeriesModel:
         drawn = jnp.einsum("fij,nfj->nfi", root, white)
         return drawn / jnp.sqrt((jnp.abs(drawn) ** 2).mean(axis=1, keepdims=True))
 
-    def top(self, coefficients, starts):
+    def top(self, coefficients, starts, precision=None):
         """Climb to the top of the posterior of a series from some starts (L-BFGS).
 
         Parameters
@@ -143,6 +144,8 @@ class SeriesModel:
             From `coefficients`; several series that share their parameters, along a last axis.
         starts : array, shape (n_starts, n_parameters)
             Logits; a start where the network is not stable leads nowhere.
+        precision : array, shape (n_parameters, n_parameters), optional
+            About the one at the top: it shortens the way.
 
         Returns
         -------
@@ -152,16 +155,20 @@ class SeriesModel:
         """
         coefficients, ends = jnp.asarray(coefficients), []
 
-        def below(z):
-            height, slope = self._with_slope(z, coefficients)
+        unit = np.eye(len(self.names)) if precision is None else np.linalg.inv(precision)
+        root = np.linalg.cholesky(unit)
+
+        def below(y, start):
+            height, slope = self._with_slope(start + root @ y, coefficients)
             slope = np.array(slope)
             if height <= WORST or not np.isfinite(slope).all():
-                return -WORST, np.zeros_like(z)
-            return -float(height), -slope
+                return -WORST, np.zeros_like(y)
+            return -float(height), -slope @ root
 
-        for start in starts:
-            end = minimize(below, start, jac=True, method="L-BFGS-B")
-            ends.append((end.x, -end.fun, end.nfev))
+        for start in np.asarray(starts, dtype=float):
+            zero = np.zeros_like(start)
+            end = minimize(below, zero, args=(start,), jac=True, method="L-BFGS-B")
+            ends.append((start + root @ end.x, -end.fun, end.nfev))
         z, height, n = map(np.array, zip(*ends, strict=True))
         top = z[height.argmax()]
         steps = STEP * np.eye(len(top))
@@ -232,22 +239,45 @@ class SeriesModel:
         return jax.value_and_grad(self.log_density)(z, coefficients)
 
 
-def whittle(spectrum, coefficients):
-    """Log likelihood of Fourier coefficients that are independent between frequencies.
+def without_gains(spectrum, coefficients):
+    """Log likelihood of Fourier coefficients whose regions have gains that nobody knows.
+
+    Whittle's likelihood, in which frequencies are independent, integrated over the logarithms of
+    the gains, which are uniform, by Laplace's method. Minus its exponent is convex in the inverse
+    gains u: u'M u - 2 n sum(log u), with n frequencies and M the sum over them of the inverse
+    spectrum times the products of coefficients, entry by entry.
 
     Parameters
     ----------
     spectrum : complex array, shape (n_frequencies, n_regions, n_regions)
     coefficients : complex array, shape (n_frequencies, n_regions) or (..., n_series)
-        Of one series, or of several that have this spectrum.
+        Of one series, or of several that have this spectrum, each with gains of its own.
 
     Returns
     -------
     float
-        Up to a constant: minus the log determinants, and the squares of whitened coefficients.
+        Up to a constant of the coefficients.
     """
-    root = jnp.linalg.cholesky(spectrum)
-    several = coefficients.reshape(*spectrum.shape[:2], -1)
-    white = jax.scipy.linalg.solve_triangular(root, several, lower=True)
-    log_determinants = 2 * jnp.log(jnp.diagonal(root, axis1=1, axis2=2).real).sum()
-    return -several.shape[-1] * log_determinants - (jnp.abs(white) ** 2).sum()
+    n = len(spectrum)
+    inverse = jnp.linalg.inv(spectrum)
+    log_determinants = jnp.linalg.slogdet(spectrum)[1].sum()
+    several = jnp.moveaxis(coefficients.reshape(*spectrum.shape[:2], -1), -1, 0)
+
+    def of_one(y):
+        M = jnp.einsum("fi,fij,fj->ij", y.conj(), inverse, y).real
+
+        def step(_, log_gain):
+            u = jnp.exp(-log_gain)
+            pull = u * (M @ u)
+            curvature = u[:, None] * M * u + jnp.diag(pull)
+            return log_gain - jnp.clip(jnp.linalg.solve(curvature, n - pull), -1, 1)
+
+        held = jax.lax.stop_gradient
+        about = jnp.log((jnp.abs(y) ** 2).mean(axis=0)) / 2
+        found = jax.lax.fori_loop(0, N_NEWTON, lambda k, at: held(step(k, at)), held(about))
+        log_gain = step(0, held(found))  # once more, for its slope
+        u = jnp.exp(-log_gain)
+        curvature = jnp.linalg.slogdet(u[:, None] * M * u + n * jnp.eye(len(M)))[1]
+        return -log_determinants - u @ M @ u - 2 * n * log_gain.sum() - curvature / 2
+
+    return sum(of_one(y) for y in several)
