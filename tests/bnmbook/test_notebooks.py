@@ -70,6 +70,12 @@ def test_every_cell_has_a_label_of_its_own(notebook):
     assert len(set(labels)) == len(labels)
 
 
+def test_no_option_of_a_cell_is_given_twice(notebook):
+    for cell in code_cells(notebook):
+        keys = re.findall(r"^#\| ([\w-]+):", cell.source, re.MULTILINE)
+        assert len(keys) == len(set(keys)), cell.source[:80]
+
+
 def test_every_figure_has_label_caption_and_alt_text(notebook):
     figures = [cell for cell in code_cells(notebook) if pictures(cell)]
     assert figures
