@@ -14,7 +14,6 @@ warnings.filterwarnings("ignore", message="IProgress not found")  # a plain prog
 
 from bnmbook.checks import check, claims_about
 from bnmbook.displays import cost_box, show_table
-from bnmbook.drawing import draw_matrix
 from bnmbook.figures import save_figure
 from bnmbook.results import Store
 from bnmfit.folders import Folder, read_folder
