@@ -25,6 +25,7 @@ from bnmbook.drawing import (
 )
 from bnmbook.figures import save_figure
 from bnmbook.results import Store
+from bnmbook.style import CONSTANT_LINE, method_style
 from bnmfit.batches import batched, batched_rows
 from bnmfit.descent import descend, with_gradient
 from bnmfit.linear_response import LinearResponse

@@ -16,6 +16,7 @@ from bnmbook.checks import check, claims_about
 from bnmbook.displays import cost_box, show_table
 from bnmbook.figures import save_figure
 from bnmbook.results import Store
+from bnmbook.style import CONSTANT_LINE, method_style
 from bnmfit.folders import Folder, read_folder
 from bnmfit.from_folder import study_of
 from bnmfit.linear_response import LinearResponse
