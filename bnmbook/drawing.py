@@ -192,7 +192,7 @@ def draw_mass_lines(ax, grid, valley):
     lines.set_clip_path(edge)
 
 
-def draw_spread(ax, x, curves, color, style, label):
+def draw_spread(ax, x, curves, color, style, label, **line):
     """Draw the median of many curves, and the band from their 10th to their 90th percentile.
 
     Parameters
@@ -205,10 +205,12 @@ def draw_spread(ax, x, curves, color, style, label):
         Style of the line of the median.
     label : str
         Entry in the legend.
+    **line
+        More properties of the line of the median, such as its marker.
     """
     low, middle, high = np.quantile(curves, [0.1, 0.5, 0.9], axis=0)
     ax.fill_between(x, low, high, color=color, alpha=0.22, lw=0)
-    ax.plot(x, middle, style, color=color, lw=2, label=label)
+    ax.plot(x, middle, style, color=color, label=label, **{"lw": 2, **line})
 
 
 def draw_matrix(ax, matrix, title, vmin=0, vmax=None):
@@ -230,6 +232,37 @@ def draw_matrix(ax, matrix, title, vmin=0, vmax=None):
     image = ax.imshow(shown, vmin=vmin, vmax=vmax)
     ax.set(title=title, xlabel="Region", ylabel="Region")
     return image
+
+
+def mark_groups(ax, groups, color="white"):
+    """Draw lines between groups of regions on a matrix, and write their names at its axes.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With a matrix, as `draw_matrix` draws it.
+    groups : sequence of tuple (str, int)
+        Name and number of regions of each group, in the order of the matrix. A group
+        without a name has its lines only.
+    color : color
+        That of the lines.
+    """
+    edges = np.cumsum([0, *(size for _, size in groups)]) - 0.5
+    for edge in edges[1:-1]:
+        ax.axhline(edge, color=color, lw=0.7)
+        ax.axvline(edge, color=color, lw=0.7)
+    named = [
+        ((low + high) / 2, name)
+        for low, high, (name, _) in zip(edges[:-1], edges[1:], groups, strict=True)
+        if name
+    ]
+    if not named:
+        return
+    ticks, names = zip(*named, strict=True)
+    ax.set(xlabel="", ylabel="")
+    ax.set_xticks(ticks, names)
+    ax.set_yticks(ticks, names, rotation=90, va="center")
+    ax.tick_params(length=0)
 
 
 def _ends(loss, axis):

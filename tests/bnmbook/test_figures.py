@@ -84,7 +84,7 @@ def test_frames_are_equal_and_figures_whole_whatever_the_style(axes, monkeypatch
         assert whole.size == (600, 400)  # 3 x 2 inches at 200 dpi
         assert whole.getpixel((0, 0))[:3] == (255, 255, 255)
     with Image.open(tmp_path / "spans.gif") as gif:
-        assert gif.size == (330, 220)
+        assert gif.size == (450, 300)
         assert gif.n_frames == 3
 
 
