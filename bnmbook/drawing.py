@@ -107,7 +107,7 @@ def draw_ellipse(ax, mean, covariance, n_std=2, **style):
     return ax.add_patch(ellipse)
 
 
-def draw_posterior(figure, place, scan, x_draws, y_draws, title, **landscape):
+def draw_posterior(figure, place, scan, x_draws, y_draws, title, color=None, **landscape):
     """Draw a posterior on the faded landscape, with a histogram of each parameter at the margins.
 
     Parameters
@@ -119,6 +119,8 @@ def draw_posterior(figure, place, scan, x_draws, y_draws, title, **landscape):
     x_draws, y_draws : array, shape (n,)
         Draws of the parameter to the right, and of the one upwards.
     title : str
+    color : color, optional
+        That of the draws and their histograms, such as the colour of a method.
     **landscape
         As for `draw_landscape`: which parameters they are of (`x`, `y`), and their labels.
 
@@ -132,7 +134,7 @@ def draw_posterior(figure, place, scan, x_draws, y_draws, title, **landscape):
     top = figure.add_subplot(grid[0, 0], sharex=ax)
     side = figure.add_subplot(grid[1, 1], sharey=ax)
     draw_landscape(ax, scan, faded=True, colorbar=False, **landscape)
-    color = plt.cm.cividis(0.1)
+    color = plt.cm.cividis(0.1) if color is None else color
     ax.plot(x_draws, y_draws, ".", color=color, ms=3, alpha=0.35, mew=0)
     draw_contours(ax, x_draws, y_draws)
     for margin, values, direction in ((top, x_draws, "vertical"), (side, y_draws, "horizontal")):
