@@ -13,7 +13,7 @@ from PIL import Image
 FRAME_DPI = 1.5 * PIXELS_PER_INCH  # finer than the page, and still a small file
 
 
-def save_animation(figure, draw, n_frames, name, seconds=0.4, hold=4.0, colors=128):
+def save_animation(figure, draw, n_frames, name, seconds=0.4, hold=4.0, colors=256):
     """Save `img/section-4/NAME.gif`, which repeats, and its last frame as `NAME.png`.
 
     Its type has the size of other figures on a page, and can be read beside the text of a slide, if
@@ -46,7 +46,7 @@ def save_animation(figure, draw, n_frames, name, seconds=0.4, hold=4.0, colors=1
         return
     frames = [_frame(figure, draw, k) for k in range(n_frames)]
     save_figure(figure, name)
-    palette = frames[-1].quantize(colors, dither=Image.Dither.NONE)
+    palette = _palette(frames, colors)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [1000 * seconds] * (n_frames - 1) + [1000 * hold]
     buffer = io.BytesIO()
@@ -82,6 +82,16 @@ def show_animation(name, alt):
         f'<img class="still" src="{source}.png" alt="{alt}"{size} style="display: none">'
         '<label><input type="checkbox"> Stop at the last frame</label></div>'
     )
+
+
+def _palette(frames, colors):
+    """Colours of the first, the last and some frames between them, so that marks keep theirs."""
+    some = frames[:: max(1, len(frames) // 8)] + frames[-1:]
+    width, height = frames[0].size
+    together = Image.new("RGB", (width, height * len(some)))
+    for k, frame in enumerate(some):
+        together.paste(frame, (0, height * k))
+    return together.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
 def _size_on_page(name):
