@@ -192,6 +192,7 @@ def draw_mass_lines(ax, grid, valley):
     )
     edge = plt.Rectangle((left, low), right - left, high - low, transform=ax.transData)
     lines.set_clip_path(edge)
+    lines.set_in_layout(False)  # the rectangle that clips them would make room for itself
 
 
 def draw_spread(ax, x, curves, color, style, label, **line):
