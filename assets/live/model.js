@@ -8,18 +8,23 @@ function modelOf(study) {
   const { n, weights, constants } = study;
   const { a, b, d, gamma, tau_s: tau, J_N: J, I_o } = constants;
 
-  /** Input from all other regions: c = C S, before it is multiplied by G. */
+  /** Input from all other regions: c = C S, before it is multiplied by G. Four rows at a time. */
   function coupled(S, c) {
-    for (let i = 0, at = 0; i < n; i++, at += n) {
-      let first = 0, second = 0, third = 0, fourth = 0; // four sums at a time are faster
-      for (let j = 0; j < n - 3; j += 4) {
-        first += weights[at + j] * S[j];
-        second += weights[at + j + 1] * S[j + 1];
-        third += weights[at + j + 2] * S[j + 2];
-        fourth += weights[at + j + 3] * S[j + 3];
+    for (let i = 0; i < n; i += 4) {
+      const last = n - 1, first = i * n, second = Math.min(i + 1, last) * n;
+      const third = Math.min(i + 2, last) * n, fourth = Math.min(i + 3, last) * n;
+      let sum1 = 0, sum2 = 0, sum3 = 0, sum4 = 0;
+      for (let j = 0; j < n; j++) {
+        const value = S[j];
+        sum1 += weights[first + j] * value;
+        sum2 += weights[second + j] * value;
+        sum3 += weights[third + j] * value;
+        sum4 += weights[fourth + j] * value;
       }
-      for (let j = n - n % 4; j < n; j++) first += weights[at + j] * S[j];
-      c[i] = first + second + (third + fourth);
+      c[i] = sum1; // what lies beyond the last region is lost
+      c[i + 1] = sum2;
+      c[i + 2] = sum3;
+      c[i + 3] = sum4;
     }
     return c;
   }
@@ -45,38 +50,64 @@ function modelOf(study) {
 }
 
 /**
- * Simulate, one BOLD period after the other: a generator that yields after each of them.
- * What it yields is a sample of BOLD, or null while the samples do not count.
+ * Build `period(k)`, which simulates BOLD period k = 0, 1, 2, ... and has to be called in this order.
+ * It returns the sample of BOLD at the end of the period, or null while samples do not count.
+ *
+ * The kernel, a damped oscillation, has the taps Im q^j for a complex q. Two sums over each period,
+ * the real and the imaginary part of those of q^j S, are therefore all that later samples need of it.
  */
-function* simulation(study, model, at, noise) {
+function simulator(study, model, at, noise) {
   const { n, dt, n_steps, per_sample, skip, bold } = study;
-  const taps = kernelTaps(study), c = new Float64Array(n);
-  const S = Float64Array.from(study.start), history = new Float64Array(n_steps * n);
-  const strength = at.sigma * Math.sqrt(dt);
-  for (let t = 0; t < n_steps; t++) {
-    model.step(S, c, at, dt, noise, t * n, strength);
-    history.set(S, t * n);
-    if ((t + 1) % per_sample) continue;
-    if ((t + 1) / per_sample <= skip) {
-      yield null;
-      continue;
+  const kernel = kernelOf(study), n_lags = Math.ceil(bold.n_taps / per_sample);
+  const c = new Float64Array(n), S = Float64Array.from(study.start);
+  const strength = at.sigma * Math.sqrt(dt), history = new Float64Array(n_steps * n), sums = [];
+
+  function advance(from, to) {
+    for (let t = from; t < to; t++) {
+      model.step(S, c, at, dt, noise, t * n, strength);
+      history.set(S, t * n);
     }
-    const sample = new Float64Array(n); // the kernel's weighted sum over the last 20 s
-    for (let k = 1; k < taps.length; k++) {
-      const row = (t + 1 - k) * n, tap = taps[k];
-      for (let i = 0; i < n; i++) sample[i] += tap * history[row + i];
-    }
-    yield sample.map(value => bold.scale * (value - 1));
   }
+
+  /** Sums of `weights[j] * S` over the steps that lie j = from, ..., to before `end`. */
+  function weighted(weights, end, from, to) {
+    const sum = new Float64Array(n);
+    for (let j = from; j <= to; j++) {
+      const row = (end - j) * n, weight = weights[j];
+      for (let i = 0; i < n; i++) sum[i] += weight * history[row + i];
+    }
+    return sum;
+  }
+
+  function sampleAt(k) {
+    const end = (k + 1) * per_sample, whole = n_lags - 1; // the last period counts in part
+    const sample = weighted(kernel.imaginary, end, whole * per_sample + 1, bold.n_taps - 1);
+    for (let lag = 0; lag < whole; lag++) {
+      const cosine = kernel.real[lag * per_sample], sine = kernel.imaginary[lag * per_sample];
+      const { real, imaginary } = sums[k - lag];
+      for (let i = 0; i < n; i++) sample[i] += sine * real[i] + cosine * imaginary[i];
+    }
+    return sample.map(value => bold.scale * (kernel.height * value - 1));
+  }
+
+  return k => {
+    const end = (k + 1) * per_sample;
+    advance(end - per_sample, end);
+    sums.push({
+      real: weighted(kernel.real, end, 1, per_sample),
+      imaginary: weighted(kernel.imaginary, end, 1, per_sample),
+    });
+    return k < skip ? null : sampleAt(k);
+  };
 }
 
-/** Weights of S in BOLD, by the steps that they lie back: a damped oscillation, Friston et al. (2000). */
-function kernelTaps({ bold }) {
+/** The haemodynamic response of Friston et al. (2000): `height` Im q^j, j steps after an input. */
+function kernelOf({ bold }) {
   const omega = Math.sqrt(1 / bold.tau_f - 1 / (4 * bold.tau_s ** 2)); // per s
-  return Float64Array.from({ length: bold.n_taps }, (_, k) => {
-    const t = k * bold.duration / (bold.n_taps - 1) / 1000; // in s
-    return bold.scaling * Math.exp(-0.5 * t / bold.tau_s) * Math.sin(omega * t) / omega;
-  });
+  const spacing = bold.duration / (bold.n_taps - 1) / 1000; // of the taps, s
+  const damp = 0.5 / bold.tau_s * spacing, turn = omega * spacing;
+  const of = wave => Float64Array.from({ length: bold.n_taps }, (_, j) => Math.exp(-damp * j) * wave(turn * j));
+  return { height: bold.scaling / omega, damp, turn, real: of(Math.cos), imaginary: of(Math.sin) };
 }
 
 /** Pearson correlations between the columns of samples, with zero diagonal. */

@@ -70,10 +70,8 @@ function linearised(study, model, { G, w }, S) {
  * its duration, r is a sum of three complex exponentials, and the integral has a closed form.
  */
 function seenByBold({ bold, dt }) {
-  const N = bold.n_taps, spacing = bold.duration / (N - 1) / 1000; // of the taps, s
-  const omega = Math.sqrt(1 / bold.tau_f - 1 / (4 * bold.tau_s ** 2));
-  const damp = 0.5 / bold.tau_s * spacing, turn = omega * spacing;
-  // Taps are Im q^j, q = exp(-damp + i turn). Sums of q^j conj(q)^j and of q^2j are geometric.
+  const N = bold.n_taps, { damp, turn } = kernelOf({ bold });
+  // The taps are Im q^j, q = exp(-damp + i turn). Sums of q^j conj(q)^j and of q^2j are geometric.
   const both = 1 / (1 - Math.exp(-2 * damp));
   const q2 = [Math.exp(-2 * damp) * Math.cos(2 * turn), Math.exp(-2 * damp) * Math.sin(2 * turn)];
   const own = over([1, 0], [1 - q2[0], -q2[1]]);
