@@ -1,7 +1,8 @@
 """The figures to explore and to play with: one figure in the browser that carries data and code.
 
-Its code is in `assets/live/`. `random.js`, `algebra.js`, `model.js`, `response.js` and `worker.js` are
-the model, once more in JavaScript, and run in workers; `map.js`, `panels.js` and `figure.js` draw.
+Its code is in `assets/live/`. `random.js`, `algebra.js`, `model.js`, `response.js` and `worker.js`
+are the model, once more in JavaScript, which workers run; `map.js`, `panels.js` and
+`figure.js` draw.
 """
 
 from bnmbook.figures import is_kept
@@ -46,12 +47,10 @@ answer(self);
 {drawing}
 startAll();
 }})();"""
-LABEL = (
-    "Map of the loss over global coupling G and excitatory recurrence w, {n} simulations{more}. "
-)
+LABEL = "Map of the loss over global coupling G and excitatory recurrence w, {n} simulations{more}"
 EXPLORE = (
-    ", and below it the loss against G along the line through the chosen point. The arrow keys move "
-    "the point, Home and End go to the ends of the line."
+    ", and below it the loss against G along the line through the chosen point. The arrow keys "
+    "move the point, Home and End go to the ends of the line."
 )
 PLAY = ". The arrow keys move the point; Home and End go to the ends of its line."
 
@@ -236,7 +235,7 @@ def study_data(study):
 
 
 def figure_data(study, scan):
-    """What the figure needs in each of its forms: the study, the map and what it is held against."""
+    """What each form of the figure needs: the study, the map, and what a fit is held against."""
     loss = scan["loss"].transpose("w", "G")
     colors = plt.get_cmap("cividis_r")(np.arange(256))  # bright where the fit is good
     predictors = study.predictors()

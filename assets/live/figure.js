@@ -137,7 +137,8 @@ function start(figure, data) {
   function respond(result) {
     results.expected = result;
     fill("expected", result.found ? result : null);
-    Object.assign(stability.dataset, { leading: result.leading, fold: result.to_fold });
+    const { G, w } = result.at;
+    Object.assign(stability.dataset, { at: [G, w], leading: result.leading, fold: result.to_fold });
     stability.textContent = result.found
       ? `Leading eigenvalue ${fixed(1000 * result.leading, 2)} per second: a disturbance fades to a third within `
         + `${fixed(1 / -result.leading / 1000, 2)} s. The fold, where this state ends, is `
@@ -222,7 +223,7 @@ function start(figure, data) {
   }
 
   function addSimulation() {
-    const run = put(figure, "div", { className: "landscape-run" });
+    const run = put(side, "div", { className: "landscape-run" });
     const buttons = put(run, "div", { className: "landscape-buttons" });
     const go = put(buttons, "button", { type: "button", textContent: "Simulate" });
     const again = put(buttons, "button", { type: "button", textContent: "New noise" });

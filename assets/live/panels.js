@@ -76,7 +76,7 @@ function drawScatter(canvas, target, fc, n, constant) {
 /** Draw BOLD series, one above the other, as far as they have come. */
 function drawTraces(canvas, samples, regions, labels, { first, seconds }) {
   const { context, width, height, accent, ink } = fitted(canvas);
-  const rows = regions.length, lane = (height - 32) / rows, x = linear([first, seconds], [8, width - 8]);
+  const rows = regions.length, lane = (height - 32) / rows, x = linear([first, seconds], [62, width - 8]);
   const centred = regions.map(region => {
     const mean = samples.reduce((sum, sample) => sum + sample[region], 0) / samples.length;
     return samples.map(sample => sample[region] - mean);
@@ -85,16 +85,16 @@ function drawTraces(canvas, samples, regions, labels, { first, seconds }) {
   context.strokeStyle = accent;
   context.lineWidth = 1.2;
   centred.forEach((row, k) => {
-    const middle = (k + 0.62) * lane, y = linear([-most, most], [middle + lane * 0.48, middle - lane * 0.48]);
+    const middle = (k + 0.5) * lane, y = linear([-most, most], [middle + lane * 0.48, middle - lane * 0.48]);
     context.beginPath();
     row.forEach((value, t) => (t ? context.lineTo(x(first + 1 + t), y(value)) : context.moveTo(x(first + 1), y(value))));
     context.stroke();
   });
   context.fillStyle = ink;
-  regions.forEach((region, k) => context.fillText(labels[k], 8, k * lane + 11));
-  context.fillRect(8, height - 32, width - 16, 1);
+  regions.forEach((region, k) => context.fillText(labels[k], 0, (k + 0.5) * lane + 4));
+  context.fillRect(62, height - 32, width - 70, 1);
   context.textAlign = "center";
   for (let t = first; t <= seconds; t += 20)
-    context.fillText(t, clamp(x(t), 14, width - 16), height - 18);
-  context.fillText("Time (s)", width / 2, height - 3);
+    context.fillText(t, clamp(x(t), 14, width - 12), height - 18);
+  context.fillText("Time (s)", (width + 54) / 2, height - 3);
 }
