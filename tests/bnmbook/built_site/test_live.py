@@ -41,7 +41,7 @@ jitted_loss = jax.jit(loss)
 def best_point():
     """Grid point with the lowest loss, where the figure begins."""
     runs = load_result("grid_scan")["loss"].stack(run=("G", "w"))
-    best = runs[int(runs.argmin())]
+    best = runs[int(np.argmin(runs.data))]
     return float(best["G"]), float(best["w"])
 
 
