@@ -29,7 +29,7 @@ SHAPES = ("circle", "triangle", "square", "cross")  # those that the script can 
 N_TRACES = 6
 # Hidden until the script has drawn it, so that without scripts only the still is seen.
 FIGURE = """\
-<div class="landscape" hidden>
+<div class="landscape column-page-right" hidden>
 <script type="application/json">{data}</script>
 </div>
 <noscript><p>This figure needs JavaScript. {instead}</p>{still}</noscript>
@@ -251,8 +251,8 @@ def figure_data(study, scan):
     return {
         "study": study_data(study),
         "map": {
-            "G": _rounded(loss["G"], 6),
-            "w": _rounded(loss["w"], 6),
+            "G": _rounded(loss["G"], 12),
+            "w": _rounded(loss["w"], 12),
             "loss": _rounded(loss, 6),
         },
         "colors": [to_hex(color) for color in colors],
