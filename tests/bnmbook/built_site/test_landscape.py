@@ -147,7 +147,7 @@ def test_overlays_show_the_stored_results_where_they_are(open_page, losses):
         box.uncheck()
         assert shown.count() == 0
     assert len(shapes) == 4  # colour is not the only difference
-    for box in page.locator(".landscape input").all():
+    for box in page.locator(".landscape input[type=checkbox]").all():
         box.check()
     assert shown.count() == 100 + 16 + 21 + 200
 
