@@ -29,9 +29,9 @@ def data_in(page):
 
 def test_the_data_are_losses_by_w_and_then_by_G(scan):
     data = data_in(interactive_landscape(study, scan, {}).data)
-    np.testing.assert_allclose(data["loss"], scan["loss"].T)
-    np.testing.assert_allclose(data["G"], scan["G"])
-    np.testing.assert_allclose(data["w"], scan["w"])
+    np.testing.assert_allclose(data["map"]["loss"], scan["loss"].T)
+    np.testing.assert_allclose(data["map"]["G"], scan["G"])
+    np.testing.assert_allclose(data["map"]["w"], scan["w"])
     assert data["overlays"] == []
 
 
