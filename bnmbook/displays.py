@@ -45,4 +45,4 @@ def show_table(frame):
 
 
 def _counted(number, thing):
-    return f"{number:,} {thing}" + "s" * (number != 1)
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

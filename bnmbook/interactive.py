@@ -1,14 +1,14 @@
 """The loss landscape to explore: a figure that carries its own data, style and script."""
 
+from bnmbook.paths import ASSETS
+
 import json
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
 from matplotlib.colors import to_hex
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 SHAPES = ("circle", "triangle", "square", "cross")  # those that the script can draw
 # Hidden until the script has drawn it, so that without scripts nothing of it is seen.
 FIGURE = """\
