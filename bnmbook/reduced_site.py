@@ -1,6 +1,6 @@
 """Build the site in a reduced form, without slides, by smalldocs: for where Quarto is missing."""
 
-from bnmbook.bundle import write_bundle
+from bnmbook.bundle import finish
 from bnmbook.paths import ROOT
 from bnmbook.reduced_pages import resolve_page, section_pages
 
@@ -64,7 +64,7 @@ def build_reduced():
                 shutil.copy(page, copy / "_site" / page.relative_to(ROOT))
         # smalldocs copies the images of Markdown only, not those of an output in HTML.
         shutil.copytree(copy / "img", copy / "_site" / "img", dirs_exist_ok=True)
-        write_bundle(ROOT, copy / "_site")
+        finish(ROOT, copy / "_site")
         if SITE.exists():
             SITE.rename(Path(folder) / "old")
         (copy / "_site").rename(SITE)
