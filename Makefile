@@ -30,6 +30,9 @@ site: $(VENV)/quarto  ## Render the site and the deck, and print the page to ope
 preview: $(VENV)/quarto  ## Serve the site locally and render it again on each change
 	@$(RUN) -m bnmbook.site preview
 
+pdf: $(VENV)/quarto  ## Print the book into _pdf/, where Quarto brings Typst: all, or NAMES="02-grid-scan ..."
+	@$(RUN) -m bnmbook.printed $(NAMES)
+
 lab: $(VENV)/lab  ## Open the chapters in JupyterLab, which is installed on first use
 	@$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/chapters $(ARGS)
 
@@ -66,7 +69,7 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt and 
 	@$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-lab.txt
 
 clean:  ## Remove the environment and everything that was built
-	@rm -rf $(VENV) _site .quarto .pytest_cache .ruff_cache *.egg-info
+	@rm -rf $(VENV) _site _pdf .quarto .pytest_cache .ruff_cache *.egg-info
 
 # Without isolation, since another pip, which heeds the user's settings, would prepare the build.
 $(VENV)/ready: requirements.txt pyproject.toml

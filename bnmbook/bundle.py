@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "brain-network-inference"
 # Folders that are no sources, beside those whose name has a dot. Nobody may pass the data on.
-LEFT_OUT = {"_site", "build", "dist", "__pycache__", "data"}
+LEFT_OUT = {"_site", "_pdf", "build", "dist", "__pycache__", "data"}
 # Of what begins with a dot, what `make test` and `make lint` look at.
 KEPT = {".binder", ".github", ".gitignore", ".pre-commit-config.yaml"}
 # What the first cell of a chapter says as long as nobody knows where the book lies.

@@ -1,0 +1,131 @@
+"""Print the book: one PDF, set by Quarto's Typst from the pages of the site.
+
+python -m bnmbook.printed            all pages
+python -m bnmbook.printed NAME ...   only these chapters, by file name without ending
+
+Quarto prints a book of one folder, so the pages are copied into one.
+"""
+
+from bnmbook.paths import ROOT
+from bnmbook.site import find_quarto
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+PDF = ROOT / "_pdf" / "brain-network-inference.pdf"
+
+
+def why_not():
+    """Return in a sentence why the book cannot be printed here, or None.
+
+    Typst is part of Quarto; QUARTO_TYPST names another one, as for Quarto itself.
+    """
+    quarto = find_quarto()
+    if not quarto:
+        return "The book is printed by Quarto, which was not found."
+    version = [os.environ["QUARTO_TYPST"]] if os.environ.get("QUARTO_TYPST") else [quarto, "typst"]
+    try:
+        subprocess.run([*version, "--version"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "The book is set by Typst, which this Quarto does not bring."
+    return None
+
+
+def book_config(config, names=()):
+    """Return the configuration of the printed book.
+
+    Parameters
+    ----------
+    config : dict
+        That of the site, with its sidebar.
+    names : sequence of str
+        Chapters to print, by file name without ending; none means all.
+
+    Returns
+    -------
+    dict
+        For Quarto's project type `book`, with every page in one folder.
+    """
+
+    def pages(items):
+        found = [Path(item["href"]) for item in items]
+        return [p.name for p in found if not names or p.stem in {"index", *names}]
+
+    parts = []
+    for item in config["website"]["sidebar"]["contents"]:
+        if "section" not in item:
+            parts += pages([item])
+        elif inside := pages(item["contents"]):
+            parts.append({"part": item["section"], "chapters": inside})
+    website = config["website"]
+    return {
+        "project": {"type": "book", "output-dir": "_pdf"},
+        "lang": config["lang"],
+        "execute": config["execute"],
+        "book": {"title": website["title"], "chapters": parts, "output-file": PDF.stem},
+        "bibliography": config["bibliography"],
+        "link-citations": True,
+        "filters": [
+            *config["filters"],
+            {"at": "pre-ast", "path": "bnmbook/filters/print.lua"},
+        ],
+        "format": {
+            "typst": {
+                "toc": True,
+                "toc-depth": 2,
+                "number-sections": False,
+                "papersize": "a4",
+                "html-table-processing": "none",  # done by print.lua, without fetching anything
+                "fig-cap-location": "bottom",
+                "tbl-cap-location": "top",
+            }
+        },
+    }
+
+
+def copy_pages(folder, names):
+    """Copy the pages and what they show into one folder, and give it a configuration."""
+    config, citation = (
+        yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+        for name in ("_quarto.yml", "CITATION.cff")
+    )
+    book = book_config(config, names)
+    book["book"]["author"] = citation["authors"][0]["name"].replace('"', "")  # Typst's own mark
+    for name in ("bnmbook", "assets", "img"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / config["bibliography"], folder)
+    for item in config["website"]["sidebar"]["contents"]:
+        for page in item.get("contents", [item]):
+            text = (ROOT / page["href"]).read_text(encoding="utf-8")
+            target = folder / Path(page["href"]).name
+            target.write_text(text.replace("../img/", "img/"), encoding="utf-8")
+    (folder / "_quarto.yml").write_text(yaml.safe_dump(book, sort_keys=False), encoding="utf-8")
+
+
+def main(names):
+    """Print the book, or some chapters of it."""
+    if reason := why_not():
+        raise SystemExit(f"{reason} Install Quarto 1.10 from quarto.org, then run this again.")
+    (ROOT / ".quarto").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / ".quarto") as temporary:
+        folder = Path(temporary) / "book"
+        folder.mkdir()
+        copy_pages(folder, names)
+        environment = {k: v for k, v in os.environ.items() if k != "QUARTO_PROFILE"}
+        command = [find_quarto(), "render", "--to", "typst"]
+        status = subprocess.run(command, check=False, cwd=folder, env=environment).returncode
+        if status:
+            raise SystemExit(status)
+        PDF.parent.mkdir(exist_ok=True)
+        shutil.move(folder / "_pdf" / PDF.name, PDF)
+    print(f"Open {os.path.relpath(PDF)}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
