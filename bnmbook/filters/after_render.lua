@@ -1,4 +1,4 @@
--- After rendering, three things that Quarto has no setting for.
+-- After rendering, four things that Quarto has no setting for.
 
 -- Drop the scripts that Quarto loads from a foreign host for Jupyter widgets.
 -- It adds them to every notebook with an HTML output, such as a table; the book has no widgets.
@@ -48,12 +48,17 @@ local function with_skip_link(page)
   return (page:gsub("<body[^>]*>", function(body) return body .. skip end, 1))
 end
 
+-- An enlarged figure has the alternative text that it has on the page.
+local function with_alt(page)
+  return (page:gsub('(<a href="[^"]*" class="lightbox")([^>]*>%s*<img [^>]-alt=("[^"]*"))', '%1 data-alt=%3%2'))
+end
+
 for path in (os.getenv("QUARTO_PROJECT_OUTPUT_FILES") or ""):gmatch("[^\n]+") do
   local file = io.open(path, "rb")
   local page = file and path:match("%.html$") and file:read("a")
   if file then file:close() end
   if page then
-    local mended = with_skip_link(without_widgets(page))
+    local mended = with_alt(with_skip_link(without_widgets(page)))
     if pandoc.path.filename(path) == "404.html" then mended = anywhere(mended) end
     if mended ~= page then
       file = assert(io.open(path, "wb"))
