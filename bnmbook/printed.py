@@ -10,6 +10,7 @@ from bnmbook.paths import ROOT
 from bnmbook.site import find_quarto
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,34 @@ def book_config(config, names=()):
     }
 
 
+def with_own_labels(texts):
+    """Return pages, by name without ending, with labels that no two of them share.
+
+    Parameters
+    ----------
+    texts : dict of str to str
+
+    Returns
+    -------
+    dict of str to str
+        A label has the name of its page in it, and so have all references to it.
+    """
+    defined = r"(?:\{#|label: *)((?:sec|fig|tbl|eq)-[\w-]+)"
+    labels = {name: set(re.findall(defined, text)) for name, text in texts.items()}
+    used = r"(?<![\w-])(?:([\w-]+)\.(?:ipynb|qmd)#)?((?:sec|fig|tbl|eq)-[\w-]+)"
+
+    def renamed(text, here):
+        def own(match):
+            owners = (match[1] or here, *labels)
+            owner = next((name for name in owners if match[2] in labels.get(name, ())), None)
+            kind, _, rest = match[2].partition("-")
+            return f"{match[0][: -len(match[2])]}{kind}-{owner}-{rest}" if owner else match[0]
+
+        return re.sub(used, own, text)
+
+    return {name: renamed(text, name) for name, text in texts.items()}
+
+
 def copy_pages(folder, names):
     """Copy the pages and what they show into one folder, and give it a configuration."""
     config, citation = (
@@ -100,11 +129,12 @@ def copy_pages(folder, names):
     for name in ("bnmbook", "assets", "img"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / config["bibliography"], folder)
-    for item in config["website"]["sidebar"]["contents"]:
-        for page in item.get("contents", [item]):
-            text = (ROOT / page["href"]).read_text(encoding="utf-8")
-            target = folder / Path(page["href"]).name
-            target.write_text(text.replace("../img/", "img/"), encoding="utf-8")
+    items = config["website"]["sidebar"]["contents"]
+    pages = [ROOT / page["href"] for item in items for page in item.get("contents", [item])]
+    texts = with_own_labels({page.stem: page.read_text(encoding="utf-8") for page in pages})
+    for page in pages:
+        text = texts[page.stem].replace("../img/", "img/")
+        (folder / page.name).write_text(text, encoding="utf-8")
     (folder / "_quarto.yml").write_text(yaml.safe_dump(book, sort_keys=False), encoding="utf-8")
 
 

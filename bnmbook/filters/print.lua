@@ -14,12 +14,18 @@ end
 
 function Pandoc(doc)
   if quarto.doc.is_format("html") then return nil end
+  local headers = {}
+  doc:walk({ Header = function(header) headers[header.identifier] = true end })
   return doc:walk({
     Div = function(div)
       if div.classes:includes("start") then return {} end
     end,
-    Link = function(link) -- to another page: the book has no files
-      if not link.target:match("^https?:") and not link.target:match("^#") then return link.content end
+    Link = function(link) -- the book has no files: to a section of it, or nowhere
+      if link.target:match("^https?:") then return nil end
+      local id = link.target:match("#(.*)$")
+      if not headers[id] then return link.content end
+      link.target = "#" .. id
+      return link
     end,
     RawBlock = function(block)
       if block.format == "html" then return in_print(block.text) end

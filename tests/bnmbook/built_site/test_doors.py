@@ -18,7 +18,7 @@ def test_the_first_screen_says_what_this_is_and_leads_on(site, open_page, size):
     for part in (page.locator("h1"), page.locator(".description"), *starts.all()):
         box = part.bounding_box()
         assert 0 < box["y"] < box["y"] + box["height"] < size[1]
-    figure = page.locator("#fig-overview img").bounding_box()
+    figure = page.locator("#fig-overview img, img#fig-overview").bounding_box()
     assert figure["y"] + (figure["height"] if size[0] > 1000 else 150) < size[1]
     start = page.locator(".description").inner_text()
     assert start.count(".") == 1
