@@ -19,6 +19,7 @@ from pathlib import Path
 
 import yaml
 
+ON_SCREEN = {"play"}  # pages that only a browser can show
 PDF = ROOT / "_pdf" / "brain-network-inference.pdf"
 
 
@@ -56,20 +57,17 @@ def book_config(config, names=()):
 
     def pages(items):
         found = [Path(item["href"]) for item in items]
-        return [p.name for p in found if not names or p.stem in {"index", *names}]
+        wanted = {"index", *names} if names else {p.stem for p in found} - ON_SCREEN
+        return [p.name for p in found if p.stem in wanted]
 
-    parts = []
-    for item in config["website"]["sidebar"]["contents"]:
-        if "section" not in item:
-            parts += pages([item])
-        elif inside := pages(item["contents"]):
-            parts.append({"part": item["section"], "chapters": inside})
+    items = config["website"]["sidebar"]["contents"]
+    chapters = [page for item in items for page in pages(item.get("contents", [item]))]
     website = config["website"]
     return {
         "project": {"type": "book", "output-dir": "_pdf"},
         "lang": config["lang"],
         "execute": config["execute"],
-        "book": {"title": website["title"], "chapters": parts, "output-file": PDF.stem},
+        "book": {"title": website["title"], "chapters": chapters, "output-file": PDF.stem},
         "bibliography": config["bibliography"],
         "link-citations": True,
         "filters": [
@@ -134,6 +132,8 @@ def copy_pages(folder, names):
     texts = with_own_labels({page.stem: page.read_text(encoding="utf-8") for page in pages})
     for page in pages:
         text = texts[page.stem].replace("../img/", "img/")
+        if page.suffix == ".qmd":  # only chapters have numbers, those of the site
+            text = re.sub(r'\A---\ntitle: "(.*)"\n(?:.*\n)*?---\n', r"# \1 {.unnumbered}\n", text)
         (folder / page.name).write_text(text, encoding="utf-8")
     (folder / "_quarto.yml").write_text(yaml.safe_dump(book, sort_keys=False), encoding="utf-8")
 
