@@ -81,6 +81,7 @@ def book_config(config, names=()):
                 "number-sections": False,
                 "papersize": "a4",
                 "html-table-processing": "none",  # done by print.lua, without fetching anything
+                "css-property-processing": "none",
                 "fig-cap-location": "bottom",
                 "tbl-cap-location": "top",
             }

@@ -16,7 +16,10 @@ from smalldocs.config import BuildError
 from smalldocs.site import build
 
 SITE = ROOT / "_site"
-SKIP = '<a class="skip-link" href="#quarto-document-content">Skip to content</a>'
+SKIP = (
+    '<nav aria-label="Past the navigation">'
+    '<a class="skip-link" href="#quarto-document-content">Skip to content</a></nav>'
+)
 
 
 def reduced_config(config):

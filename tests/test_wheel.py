@@ -43,14 +43,15 @@ print(float(study.loss(study.state)))
 
 
 RUN_CHAPTER = """
-import _common, bnmbook, bnmfit, sys
+import sys
 from bnmbook.kernels import execute
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 
 nbformat.write(execute(Path.cwd() / sys.argv[1], BOOK_RESULTS="require"), "executed.ipynb")
-print(_common.__file__, bnmbook.__file__, bnmfit.__file__, sep="\\n")
+print(*(find_spec(name).origin for name in ("_common", "bnmbook", "bnmfit")), sep="\\n")
 """
 
 

@@ -39,7 +39,7 @@ local function anywhere(page)
 end
 
 -- The first stop of the Tab key leads past the navigation. The deck has none in front of its slides.
-local skip = '\n<a class="skip-link" href="#quarto-document-content">Skip to content</a>'
+local skip = '\n<nav aria-label="Past the navigation"><a class="skip-link" href="#quarto-document-content">Skip to content</a></nav>'
 
 local function with_skip_link(page)
   if not page:find('id="quarto-document-content"', 1, true) or page:find('class="skip-link"', 1, true) then

@@ -27,6 +27,13 @@ function Pandoc(doc)
       link.target = "#" .. id
       return link
     end,
+    Image = function(image) -- a pixel of the page, of which 96 are an inch
+      local width = (image.attributes.width or ""):match("^(%d+)px$")
+      if width then
+        image.attributes.width = string.format("%.2fin", width / 96)
+        return image
+      end
+    end,
     RawBlock = function(block)
       if block.format == "html" then return in_print(block.text) end
     end,
