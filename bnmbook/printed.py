@@ -9,6 +9,7 @@ Quarto prints a book of one folder, so the pages are copied into one.
 from bnmbook.paths import ROOT
 from bnmbook.site import find_quarto
 
+import json
 import os
 import re
 import shutil
@@ -117,6 +118,17 @@ def with_own_labels(texts):
     return {name: renamed(text, name) for name, text in texts.items()}
 
 
+def with_html_kept(text):
+    """Return a notebook whose HTML outputs print.lua sees; else Quarto prints their plain text."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                html = "".join(output["data"]["text/html"])
+                output["data"] = {"text/markdown": f"```{{=html}}\n{html}\n```\n"}
+    return json.dumps(notebook)
+
+
 def copy_pages(folder, names):
     """Copy the pages and what they show into one folder, and give it a configuration."""
     config, citation = (
@@ -135,6 +147,8 @@ def copy_pages(folder, names):
         text = texts[page.stem].replace("../img/", "img/")
         if page.suffix == ".qmd":  # only chapters have numbers, those of the site
             text = re.sub(r'\A---\ntitle: "(.*)"\n(?:.*\n)*?---\n', r"# \1 {.unnumbered}\n", text)
+        if page.suffix == ".ipynb":
+            text = with_html_kept(text)
         (folder / page.name).write_text(text, encoding="utf-8")
     (folder / "_quarto.yml").write_text(yaml.safe_dump(book, sort_keys=False), encoding="utf-8")
 
