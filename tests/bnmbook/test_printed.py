@@ -52,4 +52,3 @@ def test_a_chapter_is_printed(monkeypatch, tmp_path):
     content = printed.PDF.read_bytes()
     assert content.startswith(b"%PDF")
     assert 0.1e6 < len(content) < 20e6
-    assert not list((printed.ROOT / ".quarto").glob("*/book"))
