@@ -1,6 +1,6 @@
 """Save figures under the names that the deck uses."""
 
-from bnmbook.paths import CHAPTERS, FIGURES
+from bnmbook.paths import CHAPTERS, FIGURES, IN_WHEEL
 from bnmbook.style import for_saving
 
 import functools
@@ -40,7 +40,7 @@ def save_figure(figure, name, size=None):
 
 def is_kept():
     """Whether figures are saved: not by runs that only check, nor where there is no book."""
-    return CHAPTERS.is_dir() and os.environ.get("BOOK_RESULTS") != "require"
+    return CHAPTERS.is_dir() and not IN_WHEEL and os.environ.get("BOOK_RESULTS") != "require"
 
 
 def keep_file(name, content):

@@ -6,13 +6,12 @@ are the model, once more in JavaScript, which workers run; `map.js`, `panels.js`
 """
 
 from bnmbook.figures import is_kept
-from bnmbook.paths import ROOT
+from bnmbook.paths import ASSETS
 
 import base64
 import html
 import json
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,8 +20,7 @@ from matplotlib.colors import to_hex
 from tvboptim.experimental.network_dynamics.dynamics.tvb import ReducedWongWang
 from tvboptim.observations.tvb_monitors.bold import FirstOrderVolterraHRFKernel
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
-PLAYGROUND = ROOT / "assets" / "playground.js"
+PLAYGROUND = ASSETS / "playground.js"
 ENGINE = ("random", "algebra", "model", "response", "worker")
 DRAWING = ("map", "panels", "figure")
 SHAPES = ("circle", "triangle", "square", "cross")  # those that the script can draw
