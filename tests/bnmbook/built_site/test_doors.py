@@ -4,6 +4,11 @@ import pytest
 
 from .browsing import HREFS, violations
 
+SIZES_OF_TEXT = """plot => {
+    const scale = plot.getBoundingClientRect().width / plot.viewBox.baseVal.width;
+    const size = text => scale * parseFloat(getComputedStyle(text).fontSize);
+    return [...plot.querySelectorAll("text")].map(size);
+}"""
 FIRST_SCREENS = pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["desk", "phone"])
 
 
@@ -18,8 +23,12 @@ def test_the_first_screen_says_what_this_is_and_leads_on(site, open_page, size):
     for part in (page.locator("h1"), page.locator(".description"), *starts.all()):
         box = part.bounding_box()
         assert 0 < box["y"] < box["y"] + box["height"] < size[1]
-    figure = page.locator("#fig-overview img, img#fig-overview").bounding_box()
-    assert figure["y"] + (figure["height"] if size[0] > 1000 else 150) < size[1]
+    figure = page.locator("#fig-overview .landscape-plot")
+    figure.wait_for()
+    box = figure.bounding_box()
+    assert box["y"] + (box["height"] if size[0] > 1000 else 150) < size[1]
+    sizes = figure.evaluate(SIZES_OF_TEXT)
+    assert min(sizes) >= 12, sizes
     start = page.locator(".description").inner_text()
     assert start.count(".") == 1
     assert not [word for word in start.split() if word.isupper()]  # such as FC
