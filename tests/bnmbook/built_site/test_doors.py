@@ -42,6 +42,8 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_content(site, open_page):
         assert link.inner_text() == "Skip to content"
         assert link.bounding_box()["width"] > 100
         page.keyboard.press("Enter")
+        page.wait_for_function("location.hash.length > 1")
+        page.wait_for_timeout(200)
         page.keyboard.press("Tab")
         assert page.evaluate("document.querySelector('main').contains(document.activeElement)"), (
             name
