@@ -15,8 +15,11 @@ export PYTHONUTF8 := 1
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-user --target= --root=/ \
 	--prefix="$(CURDIR)/$(VENV)"
 
+LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+	--no-annotate --no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+
 .DEFAULT_GOAL := help
-.PHONY: help site preview test data study results notebooks tables lint format lock bench clean
+.PHONY: help site preview pdf lab test data study results notebooks tables lint format lock bench clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +29,12 @@ site: $(VENV)/quarto  ## Render the site and the deck, and print the page to ope
 
 preview: $(VENV)/quarto  ## Serve the site locally and render it again on each change
 	@$(RUN) -m bnmbook.site preview
+
+pdf: $(VENV)/quarto  ## Print the book into _pdf/, where Quarto brings Typst: all, or NAMES="02-grid-scan ..."
+	@$(RUN) -m bnmbook.printed $(NAMES)
+
+lab: $(VENV)/lab  ## Open the chapters in JupyterLab, which is installed on first use
+	@$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/chapters $(ARGS)
 
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
@@ -54,14 +63,13 @@ lint: $(VENV)/ready  ## Check style and formatting, of notebooks too
 format: $(VENV)/ready  ## Format the code, of notebooks too
 	@$(RUN) -m ruff check --no-cache --quiet --fix . && $(RUN) -m ruff format --no-cache --quiet .
 
-lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt
+lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt and requirements-lab.txt
 	@$(PIP) uv
-	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --all-extras --upgrade \
-		--no-annotate --no-emit-index-url --custom-compile-command "make lock" \
-		pyproject.toml --output-file requirements.txt
+	@$(LOCK) --extra dev --output-file requirements.txt
+	@$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-lab.txt
 
 clean:  ## Remove the environment and everything that was built
-	@rm -rf $(VENV) _site .quarto .pytest_cache .ruff_cache *.egg-info
+	@rm -rf $(VENV) _site _pdf .quarto .pytest_cache .ruff_cache *.egg-info
 
 # Without isolation, since another pip, which heeds the user's settings, would prepare the build.
 $(VENV)/ready: requirements.txt pyproject.toml
@@ -70,6 +78,11 @@ $(VENV)/ready: requirements.txt pyproject.toml
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -r requirements.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/lab: $(VENV)/ready requirements-lab.txt
+	@echo "Installing JupyterLab (first use, or its requirements changed) ..."
+	@$(PIP) -r requirements-lab.txt
 	@touch $@
 
 # Quarto is no Python package, but one brings it. Without it the site is built in a reduced form.

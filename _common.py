@@ -24,7 +24,9 @@ from bnmbook.drawing import (
     draw_spread,
 )
 from bnmbook.figures import save_figure
+from bnmbook.paths import CHAPTERS, RESULTS
 from bnmbook.results import Store
+from bnmbook.style import CONSTANT_LINE, method_style
 from bnmfit.batches import batched, batched_rows
 from bnmfit.descent import descend, with_gradient
 from bnmfit.linear_response import LinearResponse
@@ -32,8 +34,6 @@ from bnmfit.noise import SharedNoise
 from bnmfit.progress import with_progress
 from bnmfit.study import Free, Study
 from bnmfit.valley import monte_carlo_error_on, valley_of
-
-from pathlib import Path
 
 from tvboptim.data import load_functional_connectivity, load_structural_connectivity
 from tvboptim.experimental.network_dynamics.coupling import LinearCoupling
@@ -82,9 +82,8 @@ response = LinearResponse(study)
 expected_observation, draw_observation = response.expected_observation, response.draw_observation
 
 # Its stored results, and the sentences that are written about them.
-here = Path(__file__).resolve().parent
 plain = {"n_regions": n_regions, "n_steps": n_steps, "bounds": bounds}
-store = Store(study, here / "inference_demos", here / "chapters", plain)
+store = Store(study, RESULTS, CHAPTERS, plain)
 stored_result, load_result = store.stored_result, store.load_result
 claim = claims_about("running-example", study.name)
 

@@ -15,7 +15,9 @@ warnings.filterwarnings("ignore", message="IProgress not found")  # a plain prog
 from bnmbook.checks import check, claims_about
 from bnmbook.displays import cost_box, show_table
 from bnmbook.figures import save_figure
+from bnmbook.paths import CHAPTERS, RESULTS, ROOT
 from bnmbook.results import Store
+from bnmbook.style import CONSTANT_LINE, method_style
 from bnmfit.folders import Folder, read_folder
 from bnmfit.from_folder import study_of
 from bnmfit.linear_response import LinearResponse
@@ -23,12 +25,10 @@ from bnmfit.open_data import DataMissing
 from bnmfit.settings import Settings
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-here = Path(__file__).resolve().parent
-DATA = here / "data"
+DATA = ROOT / "data"
 
 
 def brain(name, **settings):
@@ -52,13 +52,13 @@ def stand_in(n=12):
     free = {"G": (0.001, 0.3), "w": (0.001, 0.7), "I_o": (0.2, 0.45), "rho": (0.0, 0.9)}
     settings = Settings("real-brains", 720.0, 43_200.0, "double-gamma", "raw", True, free, 0, ())
     labels = tuple(f"region {k + 1}" for k in range(n))
-    given = {"path": here, "settings": settings, "labels": labels, "weights": weights}
+    given = {"path": ROOT, "settings": settings, "labels": labels, "weights": weights}
     absent = {"lengths": None, "centres": None}
     empty = {"sessions": {}, "maps": {}, "notes": (), "files": {}}
     return Folder(fc=weights**2, **given, **absent, **empty)
 
 
 study = study_of(stand_in())
-store = Store(study, here / "inference_demos", here / "chapters")
+store = Store(study, RESULTS, CHAPTERS)
 stored_result, load_result = store.stored_result, store.load_result
 claim = claims_about(study.name, study.name)

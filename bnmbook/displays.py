@@ -4,7 +4,7 @@ from IPython.display import HTML
 
 
 def cost_box(result):
-    """Say what a stored result cost, as a table taken from its attributes.
+    """Say in a line what a stored result cost, taken from its attributes.
 
     Parameters
     ----------
@@ -16,18 +16,17 @@ def cost_box(result):
     IPython.display.HTML
     """
     cost = result.attrs
-    entries = {
-        "Simulations": f"{cost['simulations']:,}",
-        "Gradients": f"{cost['gradients']:,}",
-        "Seconds": f"{cost['seconds']:,.0f}",
-        "Seed": cost["seed"],
-        "Computed on": f"{cost['processor']}; JAX devices: {cost['devices']}",
-    }
-    head = "".join(f"<th scope='col'>{key}</th>" for key in entries)
-    row = "".join(f"<td>{value}</td>" for value in entries.values())
+    entries = (
+        _counted(cost["simulations"], "simulation"),
+        _counted(cost["gradients"], "gradient"),
+        _counted(round(cost["seconds"]), "second"),
+        f"seed {cost['seed']}",
+    )
     return HTML(
-        "<div class='cost-box'><table><caption>What this cost</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table></div>"
+        "<p class='cost-box'><strong>What this cost:</strong> "
+        + " \N{MIDDLE DOT} ".join(entries)
+        + "<br>"
+        f"<small>Computed on {cost['processor']}; JAX devices: {cost['devices']}</small></p>"
     )
 
 
@@ -43,3 +42,7 @@ def show_table(frame):
     IPython.display.HTML
     """
     return HTML(frame.to_html(index=False, border=0, classes="table"))
+
+
+def _counted(number, thing):
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

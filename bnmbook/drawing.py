@@ -107,7 +107,7 @@ def draw_ellipse(ax, mean, covariance, n_std=2, **style):
     return ax.add_patch(ellipse)
 
 
-def draw_posterior(figure, place, scan, x_draws, y_draws, title, **landscape):
+def draw_posterior(figure, place, scan, x_draws, y_draws, title, color=None, **landscape):
     """Draw a posterior on the faded landscape, with a histogram of each parameter at the margins.
 
     Parameters
@@ -119,6 +119,8 @@ def draw_posterior(figure, place, scan, x_draws, y_draws, title, **landscape):
     x_draws, y_draws : array, shape (n,)
         Draws of the parameter to the right, and of the one upwards.
     title : str
+    color : color, optional
+        That of the draws and their histograms, such as the colour of a method.
     **landscape
         As for `draw_landscape`: which parameters they are of (`x`, `y`), and their labels.
 
@@ -132,7 +134,7 @@ def draw_posterior(figure, place, scan, x_draws, y_draws, title, **landscape):
     top = figure.add_subplot(grid[0, 0], sharex=ax)
     side = figure.add_subplot(grid[1, 1], sharey=ax)
     draw_landscape(ax, scan, faded=True, colorbar=False, **landscape)
-    color = plt.cm.cividis(0.1)
+    color = plt.cm.cividis(0.1) if color is None else color
     ax.plot(x_draws, y_draws, ".", color=color, ms=3, alpha=0.35, mew=0)
     draw_contours(ax, x_draws, y_draws)
     for margin, values, direction in ((top, x_draws, "vertical"), (side, y_draws, "horizontal")):
@@ -190,9 +192,10 @@ def draw_mass_lines(ax, grid, valley):
     )
     edge = plt.Rectangle((left, low), right - left, high - low, transform=ax.transData)
     lines.set_clip_path(edge)
+    lines.set_in_layout(False)  # the rectangle that clips them would make room for itself
 
 
-def draw_spread(ax, x, curves, color, style, label):
+def draw_spread(ax, x, curves, color, style, label, **line):
     """Draw the median of many curves, and the band from their 10th to their 90th percentile.
 
     Parameters
@@ -205,10 +208,12 @@ def draw_spread(ax, x, curves, color, style, label):
         Style of the line of the median.
     label : str
         Entry in the legend.
+    **line
+        More properties of the line of the median, such as its marker.
     """
     low, middle, high = np.quantile(curves, [0.1, 0.5, 0.9], axis=0)
     ax.fill_between(x, low, high, color=color, alpha=0.22, lw=0)
-    ax.plot(x, middle, style, color=color, lw=2, label=label)
+    ax.plot(x, middle, style, color=color, label=label, **{"lw": 2, **line})
 
 
 def draw_matrix(ax, matrix, title, vmin=0, vmax=None):
@@ -230,6 +235,37 @@ def draw_matrix(ax, matrix, title, vmin=0, vmax=None):
     image = ax.imshow(shown, vmin=vmin, vmax=vmax)
     ax.set(title=title, xlabel="Region", ylabel="Region")
     return image
+
+
+def mark_groups(ax, groups, color="white"):
+    """Draw lines between groups of regions on a matrix, and write their names at its axes.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With a matrix, as `draw_matrix` draws it.
+    groups : sequence of tuple (str, int)
+        Name and number of regions of each group, in the order of the matrix. A group
+        without a name has its lines only.
+    color : color
+        That of the lines.
+    """
+    edges = np.cumsum([0, *(size for _, size in groups)]) - 0.5
+    for edge in edges[1:-1]:
+        ax.axhline(edge, color=color, lw=0.7)
+        ax.axvline(edge, color=color, lw=0.7)
+    named = [
+        ((low + high) / 2, name)
+        for low, high, (name, _) in zip(edges[:-1], edges[1:], groups, strict=True)
+        if name
+    ]
+    if not named:
+        return
+    ticks, names = zip(*named, strict=True)
+    ax.set(xlabel="", ylabel="")
+    ax.set_xticks(ticks, names)
+    ax.set_yticks(ticks, names, rotation=90, va="center")
+    ax.tick_params(length=0)
 
 
 def _ends(loss, axis):

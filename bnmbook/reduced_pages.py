@@ -4,6 +4,9 @@ Numbers take the place of labels, authors and years that of citation keys, MathM
 full site needs none of this, because Quarto does it.
 """
 
+from bnmbook.bundle import configured, launch_links
+from bnmbook.paths import ROOT
+
 import html
 import json
 import re
@@ -186,6 +189,16 @@ class Page:
         )
 
 
+def _launches(name):
+    """Links that open a chapter elsewhere, as in `chapter.lua`, where a repository is known."""
+    links = "".join(
+        f' <a class="launch" href="{address}">Open in {service}</a>'
+        for service, address in launch_links(ROOT, name).items()
+    )
+    install = f"%pip install git+{configured(ROOT, 'repo-url')}"
+    return links and f"{links} <span>In Colab, first run <code>{install}</code></span>"
+
+
 def resolve_page(path, bibliography, elsewhere):
     """Resolve one copied page in place; a chapter also gets its number and a download link."""
     text = path.read_text(encoding="utf-8")
@@ -202,7 +215,8 @@ def resolve_page(path, bibliography, elsewhere):
     line = (
         f'<p class="chapter-line"><span>Chapter {number.lstrip("0")}</span> '
         f'<a href="{path.name}" download>Download this notebook</a> '
-        '<a href="../brain-network-inference.zip" download>and the book that it needs</a></p>'
+        '<a href="../brain-network-inference.zip" download>and the book that it needs</a>'
+        f"{_launches(path.name)}</p>"
     )
     if number.isdigit():  # else it is a reader's study
         cells.insert(1, {"cell_type": "markdown", "metadata": {}, "source": line})

@@ -1,9 +1,10 @@
 """Build the site in a reduced form, without slides, by smalldocs: for where Quarto is missing."""
 
-from bnmbook.bundle import write_bundle
+from bnmbook.bundle import finish
 from bnmbook.paths import ROOT
 from bnmbook.reduced_pages import resolve_page, section_pages
 
+import re
 import shutil
 import sys
 import tempfile
@@ -15,6 +16,10 @@ from smalldocs.config import BuildError
 from smalldocs.site import build
 
 SITE = ROOT / "_site"
+SKIP = (
+    '<nav aria-label="Past the navigation">'
+    '<a class="skip-link" href="#quarto-document-content">Skip to content</a></nav>'
+)
 
 
 def reduced_config(config):
@@ -62,9 +67,12 @@ def build_reduced():
         for page in pages:
             if page.suffix == ".ipynb":
                 shutil.copy(page, copy / "_site" / page.relative_to(ROOT))
+        for page in (copy / "_site").rglob("*.html"):
+            text = page.read_text(encoding="utf-8")
+            page.write_text(re.sub("<body[^>]*>", rf"\g<0>{SKIP}", text, count=1), encoding="utf-8")
         # smalldocs copies the images of Markdown only, not those of an output in HTML.
         shutil.copytree(copy / "img", copy / "_site" / "img", dirs_exist_ok=True)
-        write_bundle(ROOT, copy / "_site")
+        finish(ROOT, copy / "_site")
         if SITE.exists():
             SITE.rename(Path(folder) / "old")
         (copy / "_site").rename(SITE)

@@ -18,36 +18,45 @@ from math import isnan, nan
 
 import nbformat
 
-METHODS = (  # method, chapter, stored result, rule of thumb, most in this book, returns
+METHODS = (  # method, chapter that introduces it, stored result, rule, parameters of it, returns
     ("grid scan", "02-grid-scan", "grid_scan", "3", "2", "the whole landscape"),
     ("1D slice", "05-slice-1d", None, "1", "1", "a curve"),
-    ("random search", "06-random-search", "random_search", "20", "169", "a sketch"),
+    ("random search", "06-random-search", "random_search", "20", "2", "a sketch"),
     ("Sobol", "07-sobol", "sobol_design", "20", "3", "which parameters matter"),
-    ("CMA-ES", "08-cma-es", "cma_es", "50", "169", "a local optimum"),
+    ("CMA-ES", "08-cma-es", "cma_es", "50", "2", "a local optimum"),
     (
         "gradient descent",
         "10-gradient-descent",
         "gradient_descent",
+        "10^4^+",
+        "2",
+        "a local optimum",
+    ),
+    (
+        "regional fit",
+        "13-regional-fits",
+        "expected_regional_fit",
+        "10^4^+",
+        "169",
+        "a local optimum",
+    ),
+    (
+        "all connections",
+        "13-regional-fits",
+        "expected_free_connectome",
         "10^4^+",
         "3,655",
         "a local optimum",
     ),
     (
         "HMC (NUTS)",
-        "22-a-posterior-over-regions",
+        "17-hmc-and-svi",
         "regional_posterior",
         "10^3^+",
         "174",
         "the posterior, in the end",
     ),
-    (
-        "SVI",
-        "22-a-posterior-over-regions",
-        "map_guide_full",
-        "10^4^+",
-        "11",
-        "an approximate posterior",
-    ),
+    ("SVI", "17-hmc-and-svi", "map_guide_full", "10^4^+", "11", "an approximate posterior"),
     (
         "neural posterior",
         "23-learn-the-posterior",
@@ -66,20 +75,24 @@ def stored(name):
 
 def methods_table():
     """Markdown table of the methods, with the cost and the best loss of the stored runs."""
+    made = producers(CHAPTERS)
     rows = []
-    for method, chapter, name, rule, most, gives in METHODS:
-        row = [f"[{method}](chapters/{chapter}.ipynb)", rule, most, gives, *[""] * 4]
+    for method, chapter, name, rule, parameters, gives in METHODS:
+        link = f"[{method}](chapters/{chapter}.ipynb)"
+        row = [link, rule, gives, parameters, *["\N{EN DASH}"] * 4]
         if name:
             result = stored(name)
             row[4:7] = costs(result.attrs)
             if "loss" in result and name != "sobol_design":
                 row[7] = f"{float(result['loss'].min()):.4f}"
+            if made[name].chapter.stem != chapter:
+                row[3] = f"[{parameters}](chapters/{made[name].chapter.name})"
         rows.append(row)
     head = [
         "method",
         "rule",
-        "run with",
         "returns",
+        "run with",
         "simulations",
         "gradients",
         "seconds",
@@ -87,14 +100,15 @@ def methods_table():
     ]
     caption = (
         "Methods from cheap to expensive: up to how many parameters each is affordable by a rule "
-        "of thumb, the most parameters that it is run with in this book, and what the runs that "
-        "its chapter stores took. Losses are under the one draw of the noise "
-        "that they share. NUTS and SVI need gradients of the expected FC or of a known likelihood, "
-        "and the neural posterior learns from drawn recordings; none of these is a simulation. "
-        "Seconds depend on the processor: [the runs]"
-        "(reference/runs.qmd) say on which it was."
+        "of thumb, and with how many this book runs it, in the chapter that the number links to or "
+        "else in the one that introduces the method. The other columns are of that run. The last "
+        "two rows with a loss are fits of the expected FC; other losses are under one draw of the "
+        "noise that they share. NUTS and SVI need gradients of the expected FC or of a known "
+        "likelihood, and the neural posterior learns from drawn recordings; none of these is a "
+        "simulation. Seconds depend on the processor: [the runs](reference/runs.qmd) say on which "
+        "it was."
     )
-    return markdown(head, rows, "lrrlrrrr", f"{caption} {{#tbl-methods}}")
+    return markdown(head, rows, "lrlrrrrr", f"{caption} {{#tbl-methods}}")
 
 
 def fits_rows():

@@ -1,4 +1,4 @@
--- After rendering, two things that Quarto has no setting for.
+-- After rendering, four things that Quarto has no setting for.
 
 -- Drop the scripts that Quarto loads from a foreign host for Jupyter widgets.
 -- It adds them to every notebook with an HTML output, such as a table; the book has no widgets.
@@ -38,12 +38,27 @@ local function anywhere(page)
     :gsub("<head>\n", function(head) return head .. find_folder end, 1))
 end
 
+-- The first stop of the Tab key leads past the navigation. The deck has none in front of its slides.
+local skip = '\n<nav aria-label="Past the navigation"><a class="skip-link" href="#quarto-document-content">Skip to content</a></nav>'
+
+local function with_skip_link(page)
+  if not page:find('id="quarto-document-content"', 1, true) or page:find('class="skip-link"', 1, true) then
+    return page
+  end
+  return (page:gsub("<body[^>]*>", function(body) return body .. skip end, 1))
+end
+
+-- An enlarged figure has the alternative text that it has on the page.
+local function with_alt(page)
+  return (page:gsub('(<a href="[^"]*" class="lightbox")([^>]*>%s*<img [^>]-alt=("[^"]*"))', '%1 data-alt=%3%2'))
+end
+
 for path in (os.getenv("QUARTO_PROJECT_OUTPUT_FILES") or ""):gmatch("[^\n]+") do
   local file = io.open(path, "rb")
   local page = file and path:match("%.html$") and file:read("a")
   if file then file:close() end
   if page then
-    local mended = without_widgets(page)
+    local mended = with_alt(with_skip_link(without_widgets(page)))
     if pandoc.path.filename(path) == "404.html" then mended = anywhere(mended) end
     if mended ~= page then
       file = assert(io.open(path, "wb"))

@@ -1,9 +1,15 @@
 """Shared figures: things are where they should be, and animations hold their last frame."""
 
-from bnmbook import figures
-from bnmbook.animations import save_animation
+from bnmbook import animations, figures
+from bnmbook.animations import save_animation, show_animation
 from bnmbook.brains import Parcellation, draw_brain, draw_regions, view_of
-from bnmbook.drawing import draw_ellipse, draw_landscape, draw_posterior
+from bnmbook.drawing import (
+    draw_ellipse,
+    draw_landscape,
+    draw_matrix,
+    draw_posterior,
+    mark_groups,
+)
 
 import warnings
 
@@ -84,7 +90,7 @@ def test_frames_are_equal_and_figures_whole_whatever_the_style(axes, monkeypatch
         assert whole.size == (600, 400)  # 3 x 2 inches at 200 dpi
         assert whole.getpixel((0, 0))[:3] == (255, 255, 255)
     with Image.open(tmp_path / "spans.gif") as gif:
-        assert gif.size == (330, 220)
+        assert gif.size == (450, 300)
         assert gif.n_frames == 3
 
 
@@ -128,9 +134,29 @@ def test_a_posterior_lies_on_a_landscape_of_any_two_parameters(axes):
     scan = scan_of(rho=[1.0, 2.0, 3.0], sigma=[0.1, 0.2, 0.3, 0.4])
     draws = np.random.default_rng(0).uniform((1, 0.1), (3, 0.4), (50, 2)).T
     place = axes.figure.add_gridspec(1, 1)[0]
-    ax = draw_posterior(axes.figure, place, scan, *draws, "draws", x="rho", y="sigma")
+    ax = draw_posterior(axes.figure, place, scan, *draws, "draws", color="red", x="rho", y="sigma")
+    assert ax.lines[0].get_color() == "red"
     assert np.array_equal(ax.lines[0].get_xydata(), draws.T)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("rho", "sigma")
+
+
+def test_groups_of_regions_are_named_at_the_axes_of_a_matrix(axes):
+    draw_matrix(axes, np.ones((6, 6)), "weights")
+    mark_groups(axes, [("left", 3), (None, 1), ("right", 2)])
+    for axis in (axes.xaxis, axes.yaxis):
+        assert [label.get_text() for label in axis.get_ticklabels()] == ["left", "right"]
+        assert axis.get_ticklocs().tolist() == [1, 4.5]
+    across = [line.get_ydata()[0] for line in axes.lines[::2]]
+    assert across == [2.5, 3.5]
+
+
+def test_an_animation_is_shown_as_large_as_other_figures(axes, monkeypatch, tmp_path):
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    monkeypatch.setattr(animations, "FIGURES", tmp_path)
+    monkeypatch.delenv("BOOK_RESULTS", raising=False)
+    assert "width" not in show_animation("line", "A line.").data
+    save_animation(axes.figure, lambda k: None, 1, "line")
+    assert show_animation("line", "A line.").data.count('width="300" height="200"') == 2
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_images_in_pages_exist(page):
 
 def test_every_saved_figure_is_there(notebook):
     for cell in code_cells(notebook):
-        for name in re.findall(r'save_figure\(\w+, "(\w+)"\)', cell.source):
+        for name in re.findall(r'save_figure\(\s*\w+, "(\w+)"', cell.source):
             assert (ROOT / "img" / "section-4" / f"{name}.png").exists()
 
 

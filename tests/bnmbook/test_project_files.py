@@ -85,10 +85,23 @@ def test_hooks_and_guides_name_targets_that_exist():
     (repository,) = load(".pre-commit-config.yaml")["repos"]
     assert repository["repo"] == "local"
     assert [hook["entry"] for hook in repository["hooks"]] == ["make lint"]
-    for name in ("CONTRIBUTING.md", "README.md", "index.qmd"):
+    for name in ("CONTRIBUTING.md", "README.md", "reference/install.qmd"):
         named = make_targets((ROOT / name).read_text(encoding="utf-8"))
         assert named
         assert named <= TARGETS
+
+
+def test_each_lock_names_versions_and_no_address_and_the_lab_s_agrees_with_the_other():
+    locks = {}
+    for name in ("requirements.txt", "requirements-lab.txt"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        lines = [line.partition(";")[0].strip() for line in lines if not line.startswith("#")]
+        assert all(re.fullmatch(r"[\w.-]+==[\w.!+-]+", line) for line in lines), name
+        locks[name] = dict(line.split("==") for line in lines)
+    book, lab = locks.values()
+    assert {name: lab.get(name) for name in book} == book
+    assert "jupyterlab" in lab
+    assert "jupyterlab" not in book  # building and checking needs none
 
 
 def test_the_readme_names_the_files_around_the_book():

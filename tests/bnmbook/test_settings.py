@@ -295,9 +295,9 @@ def test_commands_see_nothing_of_what_is_set(tmp_path):
 
 def test_packages_go_into_the_environment_whatever_pip_is_told():
     """Lines of pip's configuration file are overruled, since a command line goes before it."""
-    plan = run("make", "--dry-run", "--always-make", "site", "lock").stdout
+    plan = run("make", "--dry-run", "--always-make", "site", "lab", "lock").stdout
     calls = [line for line in plan.splitlines() if "pip install" in line]
-    assert len(calls) == 4
+    assert len(calls) == 5
     for call in calls:
         assert f'--no-user --target= --root=/ --prefix="{ROOT}/.venv"' in call
 
@@ -311,5 +311,5 @@ def test_help_needs_no_tools_but_those_of_posix(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "make help         List the commands"
-    assert len(lines) == 14
+    assert len(lines) == 16
     assert all(line.startswith("make ") and line[18] != " " for line in lines)

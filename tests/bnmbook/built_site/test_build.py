@@ -28,7 +28,7 @@ def test_every_page_of_the_sidebar_is_built(site):
     assert [Path(page).with_suffix(".ipynb").as_posix() for page in site.chapters()] == notebooks
     others = {f"reference/{path.stem}.html" for path in (ROOT / "reference").glob("*.qmd")}
     assert others <= {item["href"].replace(".qmd", ".html") for item in items}
-    others |= {"index.html"}
+    others |= {"index.html", "play.html"}
     others |= {"404.html", "slides/section-4.html"} if site.engine == "quarto" else set()
     assert set(site.pages()) == set(site.chapters()) | others
 

@@ -1,5 +1,7 @@
 """The landscape to explore: read with keyboard, mouse and finger, true to the stored results."""
 
+from _common import fc_target, response, rmse, state, vary
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -68,7 +70,7 @@ def test_the_landscape_is_read_with_the_keyboard(open_page, losses):
     assert said(says) == readout(losses[row, column])
     plot = page.get_by_role("application")
     assert "arrow keys move the point" in plot.get_attribute("aria-label")
-    assert page.locator(".landscape-readout").get_attribute("aria-live") == "polite"
+    assert page.locator(".landscape-spoken").get_attribute("aria-live") == "polite"
     plot.focus()
     top = page.evaluate("scrollY")
     for key, across, up in (
@@ -96,13 +98,13 @@ def test_the_landscape_is_read_with_the_mouse(open_page, losses):
     says = page.locator(".landscape-readout span").first
     slice_dots = page.locator(".landscape-dot")
     for column, row in ((0, 0), (31, 31), (31, 0), (12, 20)):
-        page.mouse.move(*cell_of(page, losses, G=column, w=row))
+        page.mouse.click(*cell_of(page, losses, G=column, w=row))
         assert said(says) == readout(losses[row, column])
         heights = centres(slice_dots)[:, 1]
         fit = np.polyfit(losses[row], heights, 1)
         assert fit[0] < 0  # a larger loss is higher up
         assert np.abs(np.polyval(fit, losses[row]) - heights).max() < 0.5
-    page.mouse.move(*centre(slice_dots.nth(25)))  # on the slice w stays
+    page.mouse.click(*centre(slice_dots.nth(25)))  # on the slice w stays
     assert said(says) == readout(losses[20, 25])
 
 
@@ -119,10 +121,10 @@ def test_the_landscape_has_the_colours_of_the_static_figure(open_page, losses):
 def test_overlays_show_the_stored_results_where_they_are(open_page, losses):
     page = open_page(LANDSCAPE, height=1000, reduced_motion="reduce")
     search, descent = stored("random_search"), stored("gradient_descent")["point"]
-    generations = stored("cma_es")["point"].mean("member")
+    generations = stored("cma_es")["point"]
     expected = {
         "Random search": np.stack([search["G"], search["w"]], axis=1),
-        "CMA-ES": generations.values,
+        "CMA-ES": generations[-1].values,
         "Gradient descent": descent[::10].values,
         "Posterior": 200,
     }
@@ -145,9 +147,42 @@ def test_overlays_show_the_stored_results_where_they_are(open_page, losses):
         box.uncheck()
         assert shown.count() == 0
     assert len(shapes) == 4  # colour is not the only difference
-    for box in page.locator(".landscape input").all():
+    for box in page.locator(".landscape input[type=checkbox]").all():
         box.check()
-    assert shown.count() == 100 + 20 + 21 + 200
+    assert shown.count() == 100 + 16 + 21 + 200
+
+
+def test_the_generations_of_cma_es_are_gone_through(open_page, losses):
+    page = open_page(LANDSCAPE, height=1000, reduced_motion="reduce")
+    generations = stored("cma_es")["point"].values
+    low, high = [np.array([losses["G"][k], losses["w"][k]]) for k in (0, 31)]
+    shown = page.locator(".landscape-plot g[display=inline] .landscape-mark")
+    slider = page.get_by_role("slider")
+    for k in (0, 6, 19):
+        slider.fill(str(k + 1))
+        assert page.get_by_role("checkbox", name="CMA-ES").is_checked()
+        assert page.get_by_text(f"{k + 1} of 20").is_visible()
+        corners = [cell_of(page, losses, G=k, w=k) for k in (0, 31)]
+        at = low + (centres(shown) - corners[0]) / (corners[1] - corners[0]) * (high - low)
+        np.testing.assert_allclose(at, generations[k], atol=0.01)
+
+
+def test_the_expected_fc_follows_the_point(open_page, losses):
+    page = open_page(LANDSCAPE, height=1000)
+    for column, row in ((22, 22), (3, 10)):
+        page.mouse.click(*cell_of(page, losses, G=column, w=row))
+        at = losses[row, column]
+        where = [float(at["G"]), float(at["w"])]
+        page.wait_for_function(
+            "([G, w]) => { const at = document.querySelector('.landscape-note').dataset.at;"
+            " const [x, y] = (at ?? '').split(',').map(Number);"
+            " return Math.abs(x - G) + Math.abs(y - w) < 1e-9; }",
+            arg=where,
+        )
+        fc = response.expected_observation(vary(state, G=where[0], w=where[1]))
+        cell = page.locator("tr", has_text="Expected FC").locator("td").first
+        shown = float(cell.get_attribute("data-value"))
+        assert abs(shown - float(rmse(fc, fc_target))) < 1e-9
 
 
 def test_the_landscape_fits_a_phone_and_a_tap_reads_it(open_page, losses):
