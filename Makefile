@@ -19,7 +19,7 @@ LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --for
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview pdf lab test data study results notebooks tables lint format lock bench clean
+.PHONY: help site preview pdf lab test check data study results notebooks tables lint format lock bench clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ lab: $(VENV)/lab  ## Open the chapters in JupyterLab, which is installed on firs
 
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(VENV)/ready lint  ## Run the tests of what has changed since the last commit, in about a minute
+	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -q -n 2 --dist loadfile $$($(RUN) tests/changed.py) $(ARGS)
 
 data: $(VENV)/ready  ## Fetch real brains, which are not part of the book, into data/, a folder each
 	@$(RUN) -m bnmfit.open_data data
@@ -69,7 +72,7 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt and 
 	@$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-lab.txt
 
 clean:  ## Remove the environment and everything that was built
-	@rm -rf $(VENV) _site _pdf .quarto .pytest_cache .ruff_cache *.egg-info
+	@rm -rf $(VENV) _site _pdf .cache .quarto .pytest_cache .ruff_cache *.egg-info
 
 # Without isolation, since another pip, which heeds the user's settings, would prepare the build.
 $(VENV)/ready: requirements.txt pyproject.toml

@@ -4,8 +4,10 @@ Every chapter imports this page and feeds a different `state` to the same `loss`
 your own, give `Study` its connectome, its target and its model, and a name of its own.
 """
 
+from bnmbook.programs import keep_programs
 from bnmfit.devices import use_devices
 
+keep_programs()
 use_devices(8)  # before anything else touches JAX; float64 everywhere
 
 import warnings

@@ -4,8 +4,10 @@
 fits and what they were judged by, and no data.
 """
 
+from bnmbook.programs import keep_programs
 from bnmfit.devices import use_devices
 
+keep_programs()
 use_devices(8)  # before anything else touches JAX; float64 everywhere
 
 import warnings

@@ -12,6 +12,7 @@ from bnmbook.notebooks import SECONDS
 from bnmbook.paths import CHAPTERS, RESULTS, ROOT
 from bnmbook.producers import producers
 
+import functools
 import json
 import re
 from math import isnan, nan
@@ -68,6 +69,7 @@ METHODS = (  # method, chapter that introduces it, stored result, rule, paramete
 )
 
 
+@functools.cache
 def stored(name):
     """A stored result as it is."""
     return read_result(RESULTS / f"{name}.nc")

@@ -1,5 +1,6 @@
 """Set the devices before anything uses JAX, and share the tests out between processes."""
 
+from bnmbook.programs import keep_programs
 from bnmfit.devices import use_devices
 
 import json
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+keep_programs()
 use_devices(8)
 
 ROOT = Path(__file__).resolve().parents[1]

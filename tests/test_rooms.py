@@ -15,6 +15,7 @@ bnmbook: studies printed site preview tables notebooks compute
 bnmbook: reduced_site reduced_pages bundle kernels
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
+bnmbook: programs
 bnmbook: paths
 bnmfit: arc from_folder global_posterior series components kept
 bnmfit: recipe regional

@@ -91,7 +91,7 @@ for path in sys.argv[1:]:
             linecache.cache[name] = (len(source), None, source.splitlines(True), name)
             exec(compile(source, name, "exec"), namespace)
             plt.close("all")
-    print("DONE", path, flush=True)
+    import time; print("DONE", path, time.process_time(), flush=True)
 """
 
 
@@ -113,7 +113,8 @@ def other_book(tmp_path_factory):
         notebook = json.loads(chapter.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
-                cell["source"] = with_budgets("".join(cell["source"]), BUDGETS, met)
+                source = "".join(cell["source"]).replace("n_grid=64", "n_grid=32")
+                cell["source"] = with_budgets(source, BUDGETS, met)
         (book / "chapters" / chapter.name).write_text(json.dumps(notebook), encoding="utf-8")
     assert met == set(BUDGETS)
     return book
@@ -130,6 +131,7 @@ def test_chapters_execute_on_another_brain(other_book):
         capture_output=True,
         text=True,
     )
+    print(run.stdout)
     assert run.returncode == 0, f"{run.stdout[-3000:]}\n{run.stderr[-6000:]}"
     assert "STUDY <Study made-up: 40 regions" in run.stdout
     assert run.stdout.count("DONE") == len(wanted) == len(CHAPTERS)
