@@ -22,7 +22,7 @@ bnmfit: calibration chains descent discrepancy learned likelihoods maps posterio
 bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
-bnmfit: study networks simulation flow locality identity predictors noise coverage fcd
+bnmfit: study networks simulation flow locality identity predictors noise coverage fcd diagnostics
 bnmfit: folders open_data
 bnmfit: brain_folders contents settings tables data matrices timing reading regions places
 """
