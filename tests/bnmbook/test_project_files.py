@@ -2,6 +2,7 @@
 
 from bnmbook.bundle import write_bundle
 
+import json
 import re
 import tomllib
 import zipfile
@@ -37,6 +38,19 @@ def test_citation_agrees_with_the_project():
     assert citation["license"] == project()["license"]
     (author,) = citation["authors"]
     assert f"{author['name']}\n" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_zenodo_is_told_what_the_citation_says():
+    """The version it takes from the tag."""
+    citation = load("CITATION.cff")
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    assert zenodo["title"] == citation["title"]
+    assert zenodo["description"] == citation["abstract"]
+    assert zenodo["upload_type"] == citation["type"]
+    assert zenodo["license"] == citation["license"]
+    assert zenodo["keywords"] == citation["keywords"]
+    assert zenodo["creators"] == citation["authors"]
+    assert "version" not in zenodo
 
 
 def test_the_first_page_cites_the_book_as_the_citation_file_does():
@@ -96,6 +110,15 @@ def test_only_main_publishes_and_only_that_job_may():
     assert writing == {"deploy"}
 
 
+def test_only_a_version_s_tag_releases_and_its_files_have_that_version():
+    workflow = load(".github/workflows/release.yml")
+    assert workflow[True] == {"push": {"tags": ["v*.*.*"]}}
+    (job,) = workflow["jobs"].values()
+    assert job["permissions"] == {"contents": "write"}
+    assert job["steps"][-2]["run"] == "make dist"
+    assert 'dist/*-"${TAG#v}"[.-]*' in job["steps"][-1]["run"]
+
+
 def test_hooks_and_guides_name_targets_that_exist():
     (repository,) = load(".pre-commit-config.yaml")["repos"]
     assert repository["repo"] == "local"
@@ -136,14 +159,20 @@ def test_the_lock_has_one_version_of_each_package_for_all_pythons_but_of_arviz()
 def test_the_readme_names_the_files_around_the_book():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = ("CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "reference/", "404.qmd")
-    for name in (*names, ".github/workflows/", ".pre-commit-config.yaml"):
+    for name in (*names, ".github/workflows/", ".pre-commit-config.yaml", ".zenodo.json"):
         assert f"`{name}`" in readme
         assert (ROOT / name).exists()
 
 
 def test_the_changelog_has_the_sections_that_the_format_asks_for():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE)[0] == "[Unreleased]"
+    first, *others = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert first == "[Unreleased]" or first.startswith(f"[{project()['version']}] - ")
+    found = [re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", h) for h in others]
+    assert all(found)
+    dates, versions = [m[4] for m in found], [tuple(map(int, m.groups()[:3])) for m in found]
+    assert versions == sorted(set(versions), reverse=True)
+    assert dates == sorted(dates, reverse=True)
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= kinds
 
