@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="There is no git.")
 FILES = {
     ".gitignore": "_site/\n*.egg-info\n",
     "CHANGELOG.md": "# Changelog\n\n## [1.2.0] - 2026-11-27\n\n### Added\n\n- This.\n\n"
