@@ -19,7 +19,7 @@ LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --for
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview pdf lab test check data study results notebooks tables lint format lock bench clean
+.PHONY: help site preview pdf lab test check data study results notebooks tables lint format lock bench dist release clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -71,8 +71,14 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew into requirements.txt and 
 	@$(LOCK) --extra dev --output-file requirements.txt
 	@$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-lab.txt
 
+dist: site  ## Build what a release attaches into dist/: sources, wheel, and the site as a zip
+	@$(RUN) -m bnmbook.releases build
+
+release: $(VENV)/ready lint  ## Check that this version can be released, build it on trial, and tag it
+	@$(RUN) -m bnmbook.releases
+
 clean:  ## Remove the environment and everything that was built
-	@rm -rf $(VENV) _site _pdf .cache .quarto .pytest_cache .ruff_cache *.egg-info
+	@rm -rf $(VENV) _site _pdf dist .cache .quarto .pytest_cache .ruff_cache *.egg-info
 
 # Without isolation, since another pip, which heeds the user's settings, would prepare the build.
 $(VENV)/ready: requirements.txt pyproject.toml

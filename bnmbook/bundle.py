@@ -14,7 +14,7 @@ NAME = "brain-network-inference"
 # Folders that are no sources, beside those whose name has a dot. Nobody may pass the data on.
 LEFT_OUT = {"_site", "_pdf", "build", "dist", "__pycache__", "data"}
 # Of what begins with a dot, what `make test` and `make lint` look at.
-KEPT = {".binder", ".github", ".gitignore", ".pre-commit-config.yaml"}
+KEPT = {".binder", ".github", ".gitignore", ".pre-commit-config.yaml", ".zenodo.json"}
 # What the first cell of a chapter says as long as nobody knows where the book lies.
 UNKNOWN = "ADDRESS (of its zip file, or of its repository)"
 # The first lines of a chapter; MODULE is `_common` or `_people`.

@@ -1,6 +1,6 @@
 """NUTS in coordinates in which a posterior is round, however different its widths are."""
 
-import warnings
+from bnmfit.diagnostics import ess, rhat
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,6 @@ import xarray as xr
 from numpyro.infer import MCMC, NUTS
 from scipy.optimize import minimize
 from tqdm import tqdm
-
-warnings.filterwarnings("ignore", message="\nArviZ is undergoing", category=FutureWarning)
-import arviz as az  # noqa: E402
 
 STATS = {  # of numpyro's NUTS, and what ArviZ calls them
     "num_steps": "n_steps",
@@ -301,7 +298,7 @@ def diagnosed(draws):
     """
     rows = []
     for x in draws.transpose("coordinate", "chain", "draw").values:
-        numbers = az.rhat(x), az.ess(x, method="bulk"), az.ess(x, method="tail")
+        numbers = rhat(x), ess(x), ess(x, method="tail")
         rows.append(numbers if np.isfinite(numbers).all() else (np.inf, 0.0, 0.0))
     columns = zip(("rhat", "bulk", "tail"), np.array(rows, dtype=float).T, strict=True)
     return xr.Dataset(

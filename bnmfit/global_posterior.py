@@ -2,10 +2,10 @@
 
 from bnmfit import recipe
 from bnmfit.batches import batched_rows
+from bnmfit.diagnostics import psislw
 from bnmfit.fcd import fcd_of
 from bnmfit.linear_response import AT_REST
 
-import arviz as az
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,7 +63,7 @@ def weighted(response, names, n_effective, n_points=4096, n_rounds=4, seed=0):
         z, losses = np.concatenate([z, new]), np.concatenate([losses, loss])
         log_density = _log_prior(new) + factor - n_effective * np.log(loss)
         log_target = np.concatenate([log_target, log_density])
-        log_weight, k_hat = az.psislw(log_target - _log_mixture(z, kernels))
+        log_weight, k_hat = psislw(log_target - _log_mixture(z, kernels))
         weight = np.exp(log_weight)
         kernels.append(_kernels(z, weight / weight.sum(), rng))
     weight /= weight.sum()

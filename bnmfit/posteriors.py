@@ -1,8 +1,7 @@
 """Priors, and samples of posteriors in the groups that ArviZ expects."""
 
 from bnmfit.batches import batched_rows
-
-import warnings
+from bnmfit.diagnostics import from_numpyro
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +12,6 @@ from numpyro.infer import SVI, Trace_ELBO, log_likelihood
 from numpyro.optim import Adam
 from scipy.stats import wasserstein_distance
 from tqdm import tqdm
-
-warnings.filterwarnings("ignore", message="\nArviZ is undergoing", category=FutureWarning)
-import arviz as az  # noqa: E402
 
 FIELDS = (
     "num_steps",
@@ -81,9 +77,9 @@ def sample_chains(mcmc, seed, n_pmap=None, n_vmap=None):
         it cost: a leapfrog step is one gradient.
     """
     mcmc.warmup(jax.random.key(seed), extra_fields=FIELDS, collect_warmup=True)
-    warmup = az.from_numpyro(mcmc, log_likelihood=False).sample_stats
+    warmup = from_numpyro(mcmc)["sample_stats"].to_dataset()
     mcmc.run(mcmc.post_warmup_state.rng_key, extra_fields=FIELDS)
-    tree = az.from_numpyro(mcmc, log_likelihood=False).to_datatree()
+    tree = from_numpyro(mcmc)
     tree["warmup_sample_stats"] = xr.DataTree(warmup)
 
     posterior = tree["posterior"].to_dataset()

@@ -7,10 +7,10 @@ response; neither counts.
 """
 
 from bnmfit import recipe
+from bnmfit.diagnostics import psislw
 
 from functools import partial
 
-import arviz as az
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -222,7 +222,7 @@ class SeriesModel:
             heights = [self.log_density(one, coefficients) for one in new]
             log_density = np.concatenate([log_density, heights])
             parts = [np.log(n / len(z)) + around.logpdf(z) for n, around in rounds]
-            log_weight, k_hat = az.psislw(log_density - logsumexp(parts, axis=0))
+            log_weight, k_hat = psislw(log_density - logsumexp(parts, axis=0))
             weight = np.exp(log_weight) / np.exp(log_weight).sum()
             middle, shape = weight @ z, np.cov(z.T, aweights=weight)
         return xr.Dataset(

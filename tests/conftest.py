@@ -15,6 +15,7 @@ use_devices(8)
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = re.compile(r"tests/bnmbook/built_site/.*\[(quarto|smalldocs)\b")
+LONG = re.compile(rf"{SITE.pattern}|test_(other_study|studies)\.py")
 
 
 class SideBySide(LoadFileScheduling):
@@ -44,6 +45,6 @@ def pytest_collection_modifyitems(items):
     def place(item):
         if item.path.suffix == ".ipynb":
             return 2, -seconds.get(item.path.stem, 0)
-        return (0 if SITE.match(item.nodeid) else 1), 0
+        return (0 if LONG.search(item.nodeid) else 1), 0
 
     items.sort(key=place)

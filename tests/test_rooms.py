@@ -11,7 +11,7 @@ MODULES = [*FIT, *BOOK, ROOT / "_common.py", ROOT / "_people.py"]
 # From the top: a module imports from its own row or from those below it.
 ROWS = """
 _common _people
-bnmbook: studies printed site preview tables notebooks compute
+bnmbook: studies printed site preview tables notebooks compute releases
 bnmbook: reduced_site reduced_pages bundle kernels
 bnmbook: results producers provenance measuring files
 bnmbook: animations brains checks displays drawing figures interactive style
@@ -23,7 +23,7 @@ bnmfit: calibration chains descent discrepancy learned likelihoods maps posterio
 bnmfit: linear_response
 bnmfit: recordings spectra haemodynamics steady_states
 bnmfit: batches clusters workers local guard devices progress
-bnmfit: study networks simulation flow locality identity predictors noise coverage fcd
+bnmfit: study networks simulation flow locality identity predictors noise coverage fcd diagnostics
 bnmfit: folders open_data
 bnmfit: brain_folders contents settings tables data matrices timing reading regions places
 """

@@ -1,6 +1,7 @@
 """The zip of the book installs as a wheel, and a chapter runs with it from an empty folder."""
 
-from bnmbook.bundle import FIRST_LINES, write_bundle
+from bnmbook.bundle import FIRST_LINES, NAME, write_bundle
+from bnmbook.releases import BROUGHT, lacking, pack
 
 import os
 import shutil
@@ -99,16 +100,20 @@ def run_in(folder, python, *arguments):
 def test_the_wheel_holds_the_rooms_and_what_chapters_need(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"_common.py", "_people.py", "bnmfit/study.py", "bnmbook/results.py"} <= names
-    for pattern in (
-        "chapters/*.ipynb",
-        "inference_demos/*.nc",
-        "assets/**/*.css",
-        "assets/**/*.js",
-    ):
-        files = {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)}
-        assert files
-        assert {f"bnmbook/book/{name}" for name in files} <= names
+    assert all(any(ROOT.glob(pattern)) for pattern in BROUGHT)
+    assert lacking(wheel, ROOT) == []
     assert not [name for name in names if name.startswith(("tests", "chapters", "benchmarks"))]
+
+
+def test_the_sources_of_a_release_make_the_same_wheel(wheel, tmp_path):
+    with zipfile.ZipFile(write_bundle(ROOT, tmp_path)) as bundle:
+        bundle.extractall(tmp_path)
+    _, of_sources = pack(tmp_path / NAME, tmp_path / "packed")
+    of_zip, of_sources = (
+        {file.filename: file.CRC for file in zipfile.ZipFile(path).infolist()}
+        for path in (wheel, of_sources)
+    )
+    assert of_sources == of_zip
 
 
 def test_a_study_can_be_built_from_an_empty_folder(elsewhere, tmp_path):

@@ -133,6 +133,7 @@ def test_the_zip_holds_what_its_checks_look_at(tmp_path):
     names = zipfile.ZipFile(tmp_path / "brain-network-inference.zip").namelist()
     inside = {name.partition("/")[2] for name in names}
     needed = {".github/workflows/tests.yml", ".pre-commit-config.yaml", ".gitignore", "Makefile"}
+    needed |= {".zenodo.json"}
     assert needed | {".binder/postBuild", "inference_demos/grid_scan.nc"} <= inside
     assert not [n for n in inside if n.startswith((".venv", ".git/", "_site", "_pdf", "data/"))]
 

@@ -2,6 +2,7 @@
 
 from bnmbook.bundle import write_bundle
 
+import json
 import re
 import tomllib
 import zipfile
@@ -39,6 +40,19 @@ def test_citation_agrees_with_the_project():
     assert f"{author['name']}\n" in (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
+def test_zenodo_is_told_what_the_citation_says():
+    """The version it takes from the tag."""
+    citation = load("CITATION.cff")
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    assert zenodo["title"] == citation["title"]
+    assert zenodo["description"] == citation["abstract"]
+    assert zenodo["upload_type"] == citation["type"]
+    assert zenodo["license"] == citation["license"]
+    assert zenodo["keywords"] == citation["keywords"]
+    assert zenodo["creators"] == citation["authors"]
+    assert "version" not in zenodo
+
+
 def test_the_first_page_cites_the_book_as_the_citation_file_does():
     citation, page = load("CITATION.cff"), (ROOT / "index.qmd").read_text(encoding="utf-8")
     assert f"title   = {{{citation['title']}}}" in page
@@ -64,11 +78,26 @@ def test_workflows_run_targets_that_exist_with_few_permissions(path):
                 assert step["with"]["version"] == version
 
 
-def test_tests_run_on_the_oldest_and_on_a_newer_python():
+def test_tests_run_on_the_oldest_and_on_newer_pythons():
     (job,) = load(".github/workflows/tests.yml")["jobs"].values()
     versions = job["strategy"]["matrix"]["python-version"]
     assert f">={versions[0]}" == project()["requires-python"]
-    assert "3.13" in versions
+    assert {"3.12", "3.13"} <= set(versions)
+
+
+def test_no_dependency_is_bounded_from_above_without_a_reason():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    groups = [project()["dependencies"], *project()["optional-dependencies"].values()]
+    bounded = [
+        name
+        for group in groups
+        for name in group
+        if re.search(r"[<~]|==|!=", name.partition(";")[0])
+    ]
+    assert bounded == ["tvboptim==0.4.0"]
+    for name in bounded:
+        before = text[: text.index(f'"{name}"')].splitlines()[-2]
+        assert before.strip().startswith("# "), name
 
 
 def test_only_main_publishes_and_only_that_job_may():
@@ -79,6 +108,15 @@ def test_only_main_publishes_and_only_that_job_may():
     assert jobs["deploy"]["needs"] == "build"
     writing = {name for name, job in jobs.items() if "write" in job["permissions"].values()}
     assert writing == {"deploy"}
+
+
+def test_only_a_version_s_tag_releases_and_its_files_have_that_version():
+    workflow = load(".github/workflows/release.yml")
+    assert workflow[True] == {"push": {"tags": ["v*.*.*"]}}
+    (job,) = workflow["jobs"].values()
+    assert job["permissions"] == {"contents": "write"}
+    assert job["steps"][-2]["run"] == "make dist"
+    assert 'dist/*-"${TAG#v}"[.-]*' in job["steps"][-1]["run"]
 
 
 def test_hooks_and_guides_name_targets_that_exist():
@@ -97,24 +135,44 @@ def test_each_lock_names_versions_and_no_address_and_the_lab_s_agrees_with_the_o
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
         lines = [line.partition(";")[0].strip() for line in lines if not line.startswith("#")]
         assert all(re.fullmatch(r"[\w.-]+==[\w.!+-]+", line) for line in lines), name
-        locks[name] = dict(line.split("==") for line in lines)
+        locks[name] = set(lines)
     book, lab = locks.values()
-    assert {name: lab.get(name) for name in book} == book
-    assert "jupyterlab" in lab
-    assert "jupyterlab" not in book  # building and checking needs none
+    assert book <= lab
+    names = {line.partition("==")[0] for line in lab - book}
+    assert "jupyterlab" in names  # building and checking needs none
+    assert not names & {line.partition("==")[0] for line in book}
+
+
+def test_the_lock_has_one_version_of_each_package_for_all_pythons_but_of_arviz():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    found = {}
+    for name, version in re.findall(r"^([\w.-]+)==([\w.!+-]+)", "\n".join(lines), re.M):
+        found.setdefault(name, []).append(version)
+    several = {name: versions for name, versions in found.items() if len(versions) > 1}
+    assert list(several) == ["arviz"]
+    old, new = several["arviz"]
+    assert old.startswith("0.23.")
+    assert new.startswith("1.")
+    assert f"arviz=={new} ; python_full_version >= '3.12'" in lines
 
 
 def test_the_readme_names_the_files_around_the_book():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = ("CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "reference/", "404.qmd")
-    for name in (*names, ".github/workflows/", ".pre-commit-config.yaml"):
+    for name in (*names, ".github/workflows/", ".pre-commit-config.yaml", ".zenodo.json"):
         assert f"`{name}`" in readme
         assert (ROOT / name).exists()
 
 
 def test_the_changelog_has_the_sections_that_the_format_asks_for():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE)[0] == "[Unreleased]"
+    first, *others = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert first == "[Unreleased]" or first.startswith(f"[{project()['version']}] - ")
+    found = [re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", h) for h in others]
+    assert all(found)
+    dates, versions = [m[4] for m in found], [tuple(map(int, m.groups()[:3])) for m in found]
+    assert versions == sorted(set(versions), reverse=True)
+    assert dates == sorted(dates, reverse=True)
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= kinds
 
