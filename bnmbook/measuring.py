@@ -17,6 +17,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+M_MMAP_THRESHOLD = -3  # of malloc.h
 PACKAGES = ("tvboptim", "jax", "jaxlib", "equinox", "numpy", "scipy", "numpyro")
 
 
@@ -76,7 +77,9 @@ def release_memory():
     gc.collect()
     jax.clear_caches()
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # other C libraries than GNU's have no trim
+    with contextlib.suppress(OSError, AttributeError):  # other C libraries than GNU's have neither
+        # From now on an array of 1 MB or more goes back as soon as nobody holds it.
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
         ctypes.CDLL(None).malloc_trim(0)
 
 

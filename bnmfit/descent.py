@@ -2,6 +2,8 @@
 
 from bnmfit.batches import batched_rows
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +56,8 @@ def descend(function, starts, optimizer, n_steps, description="descent"):
     values : array, shape (n_steps, n)
         The function's values there.
     """
-    n_devices = min(jax.device_count(), len(starts))
+    # Each keeps a whole simulation for its gradient: no more at once than have a core.
+    n_devices = min(jax.device_count(), os.cpu_count() or 1, len(starts))
     evaluate = batched_rows(with_gradient(function), n_pmap=n_devices, n_vmap=1)
     update = jax.jit(jax.vmap(optimizer.update))
     memory = jax.vmap(optimizer.init)(jnp.asarray(starts))

@@ -337,7 +337,8 @@ class LinearResponse:
         own, links, x = self._flow.parts(state)
         stride = STRIDE[near is None]
         if near is None:
-            near = relax(partial(self._flow, own, links), x, self.study.dt)
+            still = partial(self._flow, *jax.lax.stop_gradient((own, links)))
+            near = relax(still, x, self.study.dt)
         return self._at_root(own, links, self._root(own, links, near, stride), n_lags)
 
     def _at_root(self, own, links, x, n_lags):

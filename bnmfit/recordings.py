@@ -144,12 +144,13 @@ def expected_periodogram(covariances, n_samples):
     array, shape (n_samples // 2, n_regions, n_regions)
         Complex, Hermitian: at the frequencies above zero, in rising order.
     """
-    n_lags, n_regions = min(len(covariances), n_samples), covariances.shape[1]
-    shares = 1 - jnp.arange(n_lags) / n_samples
-    weighted = shares[:, None, None] * covariances[:n_lags]
-    around = jnp.zeros((n_samples, n_regions, n_regions)).at[:n_lags].set(weighted)
-    around = around.at[n_samples - n_lags + 1 :].add(weighted[:0:-1].mT)
-    return jnp.fft.fft(around, axis=0)[1 : n_samples // 2 + 1]
+    lags, k = np.arange(min(len(covariances), n_samples)), np.arange(1, n_samples // 2 + 1)
+    waves = np.exp(-2j * np.pi * np.outer(k, lags) / n_samples) * (1 - lags / n_samples)
+    waves[:, 0] /= 2  # lag zero counts once
+    parts = np.concatenate([waves.real, waves.imag])
+    real, imaginary = jnp.split(jnp.tensordot(parts, covariances[: len(lags)], 1), 2)
+    half = real + 1j * imaginary
+    return half + half.conj().mT
 
 
 def whittle_information(covariances_at, n_samples, x):
@@ -176,11 +177,24 @@ def whittle_information(covariances_at, n_samples, x):
         spectrum = expected_periodogram(covariances_at(x), n_samples)
         return spectrum, spectrum
 
+    def of_frequency(at):
+        spectrum, slopes = at
+        inverse, slopes = jnp.linalg.inv(spectrum), slopes.reshape(len(spectrum), -1)
+        # Products of real matrices, which take less time than one of complex ones.
+        real = inverse.real @ slopes.real - inverse.imag @ slopes.imag
+        imaginary = inverse.real @ slopes.imag + inverse.imag @ slopes.real
+        return _traces(real, d) - _traces(imaginary, d)
+
     slopes, spectrum = jax.jacfwd(twice, has_aux=True)(x)
-    relative = jnp.linalg.solve(spectrum[:, None], jnp.moveaxis(slopes, -1, 1))
     is_real = 2 * np.arange(1, n_samples // 2 + 1) == n_samples
-    weights = np.where(is_real, 0.5, 1.0)
-    return jnp.einsum("f,fpij,fqji->pq", weights, relative, relative).real
+    weights, d = np.where(is_real, 0.5, 1.0), len(x)
+    return jnp.tensordot(weights, jax.lax.map(of_frequency, (spectrum, slopes)), 1)
+
+
+def _traces(relative, d):
+    """Traces of the products of all pairs of d matrices (n, n), given as (n, n * d)."""
+    relative = relative.reshape(len(relative), -1, d)
+    return relative.reshape(-1, d).T @ relative.swapaxes(0, 1).reshape(-1, d)
 
 
 @jax.jit

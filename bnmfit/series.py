@@ -100,7 +100,6 @@ class SeriesModel:
         imaginary = jnp.tensordot(self._odd, C.mT - C, 1)
         return (1 - x[-1]) * (real + 1j * imaginary) + x[-1] * jnp.eye(C.shape[1])
 
-    @partial(jax.jit, static_argnums=0)
     def log_density(self, z, coefficients):
         """Log density of logits z given a series, up to a constant of the series.
 
