@@ -31,7 +31,8 @@ def main(names):
         if subprocess.run(run, check=False, cwd=ROOT, env=environment).returncode:
             raise SystemExit(f"{name} could not be computed.")
         attrs = read_result(RESULTS / f"{name}.nc").attrs
-        print(f"{name}: {attrs['simulations']} simulations, {attrs['seconds']:.1f} s", flush=True)
+        took = f"{attrs['seconds']:.1f} s, {attrs['peak_memory'] / 1e9:.1f} GB"
+        print(f"{name}: {attrs['simulations']} simulations, {took}", flush=True)
     print(f"All: {(time.perf_counter() - start) / 60:.0f} minutes.")
     print("Now run: make notebooks tables")
 
