@@ -39,7 +39,7 @@ lab: $(VENV)/lab  ## Open the chapters in JupyterLab, which is installed on firs
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/ready lint  ## Run the tests of what has changed since the last commit, in about a minute
+check: $(VENV)/ready lint  ## Run the tests of what has changed since the last commit
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -q -n 2 --dist loadfile $$($(RUN) tests/changed.py) $(ARGS)
 
 data: $(VENV)/ready  ## Fetch real brains, which are not part of the book, into data/, a folder each

@@ -1,4 +1,4 @@
-"""Name the tests that a change can break first, for `make check`: seconds instead of minutes.
+"""Name the tests that a change can break first, for `make check`.
 
     python tests/changed.py
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ALWAYS = ("tests/test_rooms.py", "tests/bnmbook/test_project_files.py")
-OF_CHAPTERS = ("tests/bnmbook/test_notebooks.py", "tests/bnmbook/test_chapter_figures.py")
+OF_PAGES = tuple(f"tests/bnmbook/test_{of}.py" for of in ("notebooks", "chapter_figures", "tables"))
 LONG = ("test_other_study.py", "test_studies.py", "test_wheel.py")  # and the built site
 
 
@@ -40,6 +40,7 @@ def selected(root, changed):
     """
     changed = [path for path in changed if (root / path).exists()]
     modules = {path.removesuffix(".py").replace("/", ".") for path in changed if path[-3:] == ".py"}
+    modules |= {name.rpartition(".")[2] for name in modules if name.startswith("tests.")}
     named = set(ALWAYS)
     for path in (root / "tests").glob("**/test_*.py"):
         name = path.relative_to(root).as_posix()
@@ -47,7 +48,8 @@ def selected(root, changed):
         if name in changed or (quick and modules & _imports(path)):
             named.add(name)
     chapters = {path for path in changed if path.startswith("chapters/")}
-    return sorted(named | chapters | set(OF_CHAPTERS if chapters else ()))
+    pages = [path for path in changed if path.endswith((".ipynb", ".nc", ".qmd"))]
+    return sorted(named | chapters | set(OF_PAGES if pages else ()))
 
 
 def _imports(path):

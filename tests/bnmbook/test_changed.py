@@ -2,7 +2,7 @@
 
 import subprocess
 
-from changed import ALWAYS, OF_CHAPTERS, ROOT, changed_files, selected
+from changed import ALWAYS, OF_PAGES, ROOT, changed_files, selected
 
 
 def test_a_module_is_tested_by_what_imports_it_and_a_chapter_by_itself():
@@ -10,7 +10,10 @@ def test_a_module_is_tested_by_what_imports_it_and_a_chapter_by_itself():
     assert "tests/bnmfit/test_arc.py" in of_module
     assert set(ALWAYS) < set(of_module) < set(selected(ROOT, ["bnmfit/fcd.py", "_common.py"]))
     chapter = "chapters/05-slice-1d.ipynb"
-    assert selected(ROOT, [chapter]) == sorted({chapter, *ALWAYS, *OF_CHAPTERS})
+    assert selected(ROOT, [chapter]) == sorted({chapter, *ALWAYS, *OF_PAGES})
+    assert selected(ROOT, ["inference_demos/grid_scan.nc"]) == sorted({*ALWAYS, *OF_PAGES})
+    assert "tests/bnmbook/test_studies.py" not in selected(ROOT, ["tests/bnmbook/budgets.py"])
+    assert "tests/bnmfit/test_study.py" in selected(ROOT, ["tests/bnmfit/small_studies.py"])
     assert "tests/bnmbook/test_wheel.py" not in selected(ROOT, ["bnmbook/bundle.py"])
     assert selected(ROOT, ["tests/test_wheel.py", "gone.py"]) == sorted(
         {"tests/test_wheel.py", *ALWAYS}
