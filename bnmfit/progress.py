@@ -19,9 +19,12 @@ def with_progress(function, total, description=""):
     Returns
     -------
     callable
-        The same function, counting. A run that pads its batch counts the padding, too.
+        The same function, counting. A run that pads its batch counts the padding, too. Where bars
+        are switched off (TQDM_DISABLE=1) it is the function itself, whose program JAX can keep.
     """
     bar = tqdm(total=total, desc=description)
+    if bar.disable:
+        return function
 
     def count(_):
         bar.update(min(1, total - bar.n))

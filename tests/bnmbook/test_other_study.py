@@ -26,7 +26,7 @@ CHANGES = {  # in _common.py: another brain, another name, shorter and coarser s
     'fc_target = load_functional_connectivity("dk_average")': "",
     'name="running-example"': 'name="made-up"',
     "duration=120_000.0": "duration=32_000.0",
-    "dt=4.0": "dt=8.0",
+    "dt=4.0": "dt=10.0",
 }
 BUDGETS = {  # defaults of functions in chapters
     "grid_scan": {"n_grid": 16},
@@ -35,6 +35,7 @@ BUDGETS = {  # defaults of functions in chapters
     "random_pool": {"n_samples": 400},
     "sobol_design": {"n_base": 32},
     "cma_es_repeats": {"n_runs": 2},
+    "gradient_descent": {"max_steps": 30},
     "gradient_check": {},
     "many_starts": {"n_starts": 8, "n_descent": 20},
     "fisher": {"n_draws": 2},
@@ -72,10 +73,11 @@ BUDGETS = {  # defaults of functions in chapters
     "fc_variability": {"n_draws": 60},
     "calibration_bank": {"n_data": 128, "n_draws": 4},
     "noise_aware_nuts": {"n_warmup": 2, "n_draws": 8},
-    "fitted": {"n_steps": 20},
+    "fitted": {"n_steps": 10, "n_draws": 200},
     "posterior_predictive": {"n_draws": 40},
 }
-GRID = ("n_grid=64", "n_grid=32")  # of a posterior
+GRID = ("n_grid=64", "n_grid=16")  # of a posterior
+WEIGHTS = ("n_weights=1000", "n_weights=400")  # of a guide, in bnmfit/posteriors.py
 RUN = """
 import json, sys
 import matplotlib
@@ -108,6 +110,10 @@ def other_book(tmp_path_factory):
         assert old in common
         common = common.replace(old, new)
     (book / "_common.py").write_text(common, encoding="utf-8")
+    posteriors = book / "bnmfit" / "posteriors.py"
+    source = posteriors.read_text(encoding="utf-8")
+    assert WEIGHTS[0] in source
+    posteriors.write_text(source.replace(*WEIGHTS), encoding="utf-8")
     (book / "chapters").mkdir()
     met = set()
     for chapter in (ROOT / "chapters").glob("*.ipynb"):
