@@ -259,7 +259,7 @@ def posterior(response, n_effective, fit=None, window=0.1):
     return grid.assign(by_name).assign_attrs(evaluations=evaluations)
 
 
-@lru_cache
+@lru_cache(maxsize=2)  # a response holds its study's noise
 def _value_and_gradient(response, names):
     """The loss and its gradient, compiled once for a response, with a wall where there are none."""
     run = jax.jit(jax.value_and_grad(lambda x: loss_at(response, x, names)))

@@ -9,6 +9,35 @@ import json
 import nbformat
 import pytest
 
+# Most memory of a result, in GB: 1 in the chapters 1 to 10, 2 in others, and these.
+HEAVY = {
+    "gradient_cost": 1.2,
+    "ceiling_simulated": 3.3,
+    "regional_fit": 2.9,
+    "monitor_variants": 2.7,
+    "fixed_noise_grid": 3.2,
+    "calibration_bank": 3.7,
+    "guide_normal": 3.0,
+    "guide_flow": 3.5,
+    "guide_valley": 3.7,
+    "known_bank": 2.1,
+    "map_calibration": 2.2,
+    "map_guide_independent": 2.7,
+    "map_guide_full": 2.8,
+    "regional_known_truths": 2.3,
+    "recipe_runs": 2.4,
+    "group_fits": 8.3,
+    "map_controls": 2.8,
+    "group_posterior": 2.4,
+    "group_predictive": 2.4,
+    "group_dynamics": 2.2,
+    "two_people": 2.8,
+    "seven_people": 2.2,
+    "series_posteriors": 2.3,
+    "same_parameters": 2.1,
+    "person_network": 2.8,
+}
+
 
 @pytest.mark.parametrize("page", tables.BLOCKS)
 def test_pages_show_what_is_stored(page):
@@ -22,6 +51,16 @@ def test_every_result_is_listed_with_its_cost():
         attrs = tables.stored(name).attrs
         line = next(line for line in table.splitlines() if f"`{name}`" in line)
         assert f"| {attrs['simulations']:,} | {attrs['gradients']:,} |" in line
+
+
+def test_no_result_takes_more_memory_than_a_laptop_has():
+    above = {}
+    for name, producer in producers(CHAPTERS).items():
+        most = HEAVY.get(name, 1 if int(producer.chapter.name[:2]) <= 10 else 2)
+        gigabytes = tables.stored(name).attrs["peak_memory"] / 1e9
+        if round(gigabytes, 1) > most:
+            above[name] = gigabytes
+    assert above == {}
 
 
 def test_methods_link_to_the_chapter_that_introduces_them_and_runs_to_theirs():
