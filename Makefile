@@ -48,7 +48,7 @@ data: $(VENV)/ready  ## Fetch real brains, which are not part of the book, into 
 study: $(VENV)/quarto  ## Study your own brain: DATA=folder, and TEST=folder with one to predict
 	@$(RUN) -m bnmbook.studies "$(DATA)" $(if $(TEST),"$(TEST)")
 
-results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan ..."
+results: $(VENV)/ready  ## Recompute stored results: all, or NAMES="grid_scan 06-random-search ..."
 	@$(RUN) -m bnmbook.compute $(NAMES)
 
 notebooks: $(VENV)/ready  ## Execute chapters in place, in a fresh kernel: all, or NAMES="02-grid-scan ..."

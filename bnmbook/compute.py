@@ -2,6 +2,7 @@
 
     python -m bnmbook.compute [NAME ...]
 
+A name is that of a result, or of a chapter, for all of its results: on a cluster, a job for each.
 A process of its own keeps the memory that a result reports free of what others held.
 """
 
@@ -15,16 +16,32 @@ import sys
 import time
 
 
-def main(names):
-    """Recompute the named results, or all of them, one after the other."""
-    known = producers(CHAPTERS)
-    unknown = sorted(set(names) - set(known))
+def selected(names, known):
+    """Names of the results that are meant, in the order of the book.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of results and of chapters; without any, all results are meant.
+    known : dict of str to Producer
+        By name of the result.
+
+    Returns
+    -------
+    list of str
+    """
+    unknown = set(names).difference(known, (p.chapter.stem for p in known.values()))
     if unknown:
         listed = ", ".join(sorted(known))
-        raise SystemExit(f"No chapter computes {', '.join(unknown)}; there are: {listed}.")
-    wanted = [name for name in known if not names or name in names]
-    start = time.perf_counter()
-    for name in wanted:
+        missing = ", ".join(sorted(unknown))
+        raise SystemExit(f"No chapter computes, or is named, {missing}; there are: {listed}.")
+    return [k for k, p in known.items() if not names or k in names or p.chapter.stem in names]
+
+
+def main(names):
+    """Recompute the named results, or all of them, one after the other."""
+    known, start = producers(CHAPTERS), time.perf_counter()
+    for name in selected(names, known):
         print(f"{name}, of chapters/{known[name].chapter.name} ...", flush=True)
         run = [sys.executable, "-m", "bnmbook.compute", "--here", name]
         environment = clean_environment(BOOK_RESULTS=f"refresh:{name}", TQDM_DISABLE="")

@@ -1,6 +1,7 @@
 """A result of another chapter: read if its code is as it was, else computed, and nothing beside."""
 
 import _common
+from bnmbook.compute import selected
 from bnmbook.files import ResultError
 from bnmbook.producers import producers
 from bnmbook.results import Store
@@ -132,3 +133,14 @@ def test_results_of_the_book_are_found_in_its_chapters(monkeypatch):
     monkeypatch.setenv("BOOK_RESULTS", "require")
     assert _common.load_result("grid_scan").sizes == {"G": 32, "w": 32}
     assert producers(_common.store.chapters)["grid_scan"].chapter.stem == "02-grid-scan"
+
+
+def test_results_are_computed_by_name_by_chapter_or_all():
+    known = producers(_common.store.chapters)
+    assert selected(["random_search"], known) == ["random_search"]
+    named = selected(["06-random-search", "grid_scan"], known)
+    assert named[0] == "grid_scan"  # in the order of the book
+    assert set(named[1:]) == {"random_search", "random_pool"}
+    assert selected([], known) == list(known)
+    with pytest.raises(SystemExit, match="No chapter computes, or is named, nothing; there are: "):
+        selected(["grid_scan", "nothing"], known)
