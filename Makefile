@@ -37,7 +37,7 @@ lab: $(VENV)/lab  ## Open the chapters in JupyterLab, which is installed on firs
 	@$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/chapters $(ARGS)
 
 test: $(VENV)/ready lint  ## Run every check: unit tests, notebooks against their outputs, the built site
-	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 3 --dist loadfile $(ARGS)
+	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/ready lint  ## Run the tests of what has changed since the last commit
 	@BOOK_RESULTS=require TQDM_DISABLE=1 $(RUN) -m pytest -q -n 2 --dist loadfile $$($(RUN) tests/changed.py) $(ARGS)
