@@ -51,10 +51,14 @@ def place(page):
     return tuple(float(number) for number in re.findall(r"\d\.\d+", line))
 
 
+def cells(page, name):
+    """Return the cells of a row of the table."""
+    return page.locator("tr", has=page.get_by_role("rowheader", name=name)).locator("td")
+
+
 def row(page, name):
     """Return the loss and the correlation that the table holds, with all digits."""
-    cells = page.locator("tr", has=page.get_by_role("rowheader", name=name)).locator("td")
-    return [float(cell.get_attribute("data-value")) for cell in cells.all()]
+    return [float(cell.get_attribute("data-value")) for cell in cells(page, name).all()]
 
 
 def expected(page, G, w):
@@ -73,11 +77,10 @@ def expected(page, G, w):
 
 def simulated(page, button="Simulate"):
     """Press a button, wait for the simulation, and return its loss."""
+    filled = cells(page, "Simulated FC")
+    filled.evaluate_all("all => all.forEach(cell => delete cell.dataset.value)")
     page.get_by_role("button", name=button).click()
-    page.wait_for_function(
-        "document.querySelector('.landscape-buttons button').textContent === 'Simulate'",
-        timeout=BUSY_MS,
-    )
+    filled.and_(page.locator("[data-value]")).first.wait_for(timeout=BUSY_MS)
     return row(page, "Simulated FC")[0]
 
 
