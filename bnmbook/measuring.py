@@ -43,12 +43,13 @@ def measured(name, function, args, kwargs):
     """
     release_memory()
     _forget_peak_memory()
-    start = time.perf_counter()
+    start, start_of_cores = time.perf_counter(), time.process_time()
     dataset = function(*args, **kwargs)
     is_tree = isinstance(dataset, xr.DataTree)
     if is_tree or isinstance(dataset, xr.Dataset):  # JAX may still be computing what it holds
         dataset = dataset.map_over_datasets(_on_host) if is_tree else _on_host(dataset)
     seconds = time.perf_counter() - start
+    busy = time.process_time() - start_of_cores
     if not isinstance(dataset, xr.Dataset | xr.DataTree) or not set(COSTS) <= set(dataset.attrs):
         raise ResultError(
             f"'{name}' must be an xarray.Dataset or DataTree whose attrs say {', '.join(COSTS)}."
@@ -58,6 +59,7 @@ def measured(name, function, args, kwargs):
     dataset.attrs |= {
         "name": name,
         "seconds": seconds,
+        "cores": busy / seconds,  # that were at work, on average
         "peak_memory": _peak_memory(),
         "devices": f"{jax.device_count()} {jax.default_backend()}",
         "processor": processor(),

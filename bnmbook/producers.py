@@ -70,6 +70,32 @@ def compute(producer):
     return namespace[node.name]()
 
 
+def results_read(producer, known):
+    """Names of the other results that computing one reads, as far as its page says.
+
+    Parameters
+    ----------
+    producer : Producer
+    known : dict of str to Producer
+        All of them, by name of the result.
+
+    Returns
+    -------
+    set of str
+    """
+    chapter, node, _ = producer
+    beside = {other.node.name: name for name, other in known.items() if other.chapter == chapter}
+    found = set()
+    for statement in _needed(chapter, node.name):
+        for part in ast.walk(statement):
+            match part:
+                case ast.Constant(value=str(text)) if text in known:
+                    found.add(text)
+                case ast.Name(id=function) if function in beside:
+                    found.add(beside[function])
+    return found - {beside[node.name]}
+
+
 @functools.cache
 def _producers_in(chapter, _):
     functions = [n for top in _statements(chapter) for n in ast.walk(top) if _is_function(n)]

@@ -23,6 +23,7 @@ The environment variable BOOK_RESULTS changes that:
 from bnmbook.files import ResultError, read_result, write_result
 from bnmbook.measuring import measured
 from bnmbook.producers import compute, producers
+from bnmbook.programs import compiling_anew
 from bnmbook.provenance import fingerprint, normalised, provenance
 
 import ast
@@ -99,7 +100,8 @@ class Store:
                 if mode == "require":
                     raise ResultError(f"{reason} Run: make results NAMES={name}")
                 _say(f"Computing the result '{name}': {reason}")
-                dataset = measured(name, function, args, kwargs)
+                with compiling_anew():
+                    dataset = measured(name, function, args, kwargs)
                 dataset.attrs |= self._origin(made_of)
                 return self.read(name) if write_result(self._path(name), dataset) else dataset
 

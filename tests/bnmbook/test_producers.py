@@ -1,9 +1,10 @@
 """A result of another chapter: read if its code is as it was, else computed, and nothing beside."""
 
 import _common
-from bnmbook.compute import selected
-from bnmbook.files import ResultError
-from bnmbook.producers import producers
+from bnmbook import compute
+from bnmbook.compute import is_small, next_of, selected
+from bnmbook.files import ATTRIBUTES, ResultError, write_result
+from bnmbook.producers import producers, results_read
 from bnmbook.results import Store
 
 import json
@@ -13,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+import xarray as xr
 
 IMPORTS = "import numpy as np\nimport xarray as xr\nfrom store_of_the_test import store"
 HELPER = """
@@ -144,3 +146,42 @@ def test_results_are_computed_by_name_by_chapter_or_all():
     assert selected([], known) == list(known)
     with pytest.raises(SystemExit, match="No chapter computes, or is named, nothing; there are: "):
         selected(["grid_scan", "nothing"], known)
+
+
+def test_what_a_result_reads_is_found_in_its_page_and_in_what_that_needs():
+    known = producers(_common.store.chapters)
+    assert results_read(known["same_parameters"], known) == {"series_posteriors"}  # called
+    assert results_read(known["guide_flow"], known) == {"noise_aware_grid"}  # read on the page
+    assert results_read(known["grid_scan"], known) == set()
+
+
+def test_small_results_go_two_at_a_time_after_what_they_read_and_others_alone():
+    reads = {"a": set(), "b": {"a"}, "c": set(), "d": {"b"}, "e": set()}
+    small = {"a", "b", "d", "e"}
+
+    def begun(waiting, *running):
+        return next_of(list(waiting), running, reads, small)
+
+    assert begun("abcde") == "a"
+    assert begun("bcde", "a") == "e"  # b reads a, c is large, d waits for b
+    assert begun("bcd", "a", "e") is None
+    assert begun("bcd", "e") == "b"
+    assert begun("cd", "b") is None
+    assert begun("cd") == "c"
+    assert begun("d", "c") is None
+    assert begun("d") == "d"
+    assert begun("") is None
+
+
+def test_a_result_is_small_by_what_it_kept_at_work_unless_it_holds_times(tmp_path, monkeypatch):
+    monkeypatch.setattr(compute, "RESULTS", tmp_path)
+    attrs = dict.fromkeys(ATTRIBUTES, "") | {"cores": 1.05}
+    result = xr.Dataset({"x": ("n", [1.0])}, attrs=attrs)
+    timed = result.rename(x="batch_seconds")
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), "/timed": timed})
+    write_result(tmp_path / "one.nc", result)
+    write_result(tmp_path / "two.nc", result.assign_attrs(cores=1.8))
+    write_result(tmp_path / "timed.nc", timed)
+    write_result(tmp_path / "tree.nc", tree)
+    assert is_small("one")
+    assert not any(is_small(name) for name in ("two", "timed", "tree", "not there"))
