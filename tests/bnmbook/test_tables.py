@@ -12,9 +12,7 @@ import pytest
 # Most memory of a result, in GB: 1 in the chapters 1 to 10, 2 in others, and these.
 HEAVY = {
     "gradient_cost": 1.2,
-    "ceiling_simulated": 2.7,
     "monitor_variants": 2.7,
-    "calibration_bank": 3.4,
     "known_bank": 2.1,
     "map_calibration": 2.2,
     "map_guide_independent": 2.7,
@@ -23,8 +21,6 @@ HEAVY = {
     "group_fits": 2.8,
     "two_people": 2.8,
     "seven_people": 2.2,
-    "series_posteriors": 2.3,
-    "same_parameters": 2.1,
     "person_network": 2.8,
 }
 
