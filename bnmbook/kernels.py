@@ -51,6 +51,7 @@ def execute(chapter, **environment):
             km=kernel,
             timeout=None,
             record_timing=False,
+            coalesce_streams=True,  # what a cell prints is one output, however it arrives
             resources={"metadata": {"path": str(chapter.parent)}},
         )
         quiet = {"TQDM_DISABLE": "1"}  # a page shows no progress

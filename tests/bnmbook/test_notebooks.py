@@ -57,6 +57,12 @@ def test_no_errors_and_nothing_on_stderr(notebook):
             assert output.get("name") != "stderr", output.get("text")
 
 
+def test_what_a_cell_prints_is_one_output(notebook):
+    for cell in code_cells(notebook):
+        printed = [output for output in cell.outputs if output.output_type == "stream"]
+        assert len(printed) <= 1, cell.source
+
+
 def test_metadata_is_clean(notebook):
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"
