@@ -252,6 +252,20 @@ def test_refresh_recomputes_all_or_the_named(folder, monkeypatch, mode, expected
     assert list(CALLS) == expected
 
 
+def test_only_a_refresh_compiles_anew(monkeypatch):
+    @stored_result("demo")
+    def demo():
+        import jax
+
+        CALLS.append(jax.config.jax_enable_compilation_cache)
+        return dataset([1])
+
+    demo()
+    monkeypatch.setenv("BOOK_RESULTS", "refresh")
+    demo()
+    assert list(CALLS) == [True, False]
+
+
 def test_unknown_mode_is_refused(monkeypatch):
     monkeypatch.setenv("BOOK_RESULTS", "always")
     with pytest.raises(ResultError, match="BOOK_RESULTS is 'always', but it can only be"):
