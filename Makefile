@@ -11,6 +11,8 @@ IGNORED := PYTHON% PYTEST% PIP_% RUFF_% MPL% MATPLOTLIB% IPYTHON% JUPYTER% QUART
 IGNORED += FORCE_COLOR CLICOLOR_FORCE COLUMNS LINES
 unexport $(filter-out $(PIP_REACH:%=PIP_%) PYTHON PYTHONUTF8,$(filter $(IGNORED),$(.VARIABLES)))
 export PYTHONUTF8 := 1
+# One order of sets in all runs, so that they trace the same programs, which JAX then has kept.
+export PYTHONHASHSEED := 0
 # The same for pip's configuration file: packages go into this environment and nowhere else.
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-user --target= --root=/ \
 	--prefix="$(CURDIR)/$(VENV)"

@@ -105,6 +105,7 @@ def _settings():
         "XDG_CACHE_HOME": cache if os.access(cache, os.W_OK) else f"{home}/.cache",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONPATH": str(ROOT),  # this book, however it is installed
+        "PYTHONHASHSEED": "0",  # sets of names are traced in one order: kept programs are found
         "PYTHONUSERBASE": site.getuserbase(),  # packages stay where they are when the home moves
         "PYTHONUTF8": "1",
         "LC_ALL": "C",

@@ -2,6 +2,7 @@
 
 from bnmfit.batches import batched_rows
 from bnmfit.diagnostics import from_numpyro
+from bnmfit.progress import shows_bars
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +77,7 @@ def sample_chains(mcmc, seed, n_pmap=None, n_vmap=None):
         and `log_likelihood`, summed over the entries of the observed site. The attributes say what
         it cost: a leapfrog step is one gradient.
     """
+    mcmc.progress_bar &= shows_bars()  # without them, JAX can keep the program
     mcmc.warmup(jax.random.key(seed), extra_fields=FIELDS, collect_warmup=True)
     warmup = from_numpyro(mcmc)["sample_stats"].to_dataset()
     mcmc.run(mcmc.post_warmup_state.rng_key, extra_fields=FIELDS)

@@ -1,7 +1,14 @@
 """Show how far a batch is, from inside the function that it evaluates."""
 
+import io
+
 import jax
 from tqdm import tqdm
+
+
+def shows_bars():
+    """Whether progress bars are shown: not where they are switched off (TQDM_DISABLE=1)."""
+    return not tqdm(total=0, file=io.StringIO()).disable
 
 
 def with_progress(function, total, description=""):

@@ -71,13 +71,16 @@ BUDGETS = {  # defaults of functions in chapters
     "synthetic_likelihood": {"n_draws": 60, "n_own": 2},
     "log_density_cost": {"n_repeats": 1},
     "fc_variability": {"n_draws": 60},
-    "calibration_bank": {"n_data": 128, "n_draws": 4},
+    "calibration_bank": {"n_data": 128, "n_draws": 2},
     "noise_aware_nuts": {"n_warmup": 2, "n_draws": 8},
     "fitted": {"n_steps": 10, "n_draws": 200},
     "posterior_predictive": {"n_draws": 40},
 }
-GRID = ("n_grid=64", "n_grid=16")  # of a posterior
-WEIGHTS = ("n_weights=1000", "n_weights=400")  # of a guide, in bnmfit/posteriors.py
+COARSER = {"n_grid=64": "n_grid=12"}  # a posterior's grid in a chapter
+DEFAULTS = {  # in bnmfit/posteriors.py: weights of a guide, and other posteriors' grids
+    "n_weights=1000": "n_weights=400",
+    "n_grid=24": "n_grid=12",
+}
 RUN = """
 import json, sys
 import matplotlib
@@ -112,18 +115,23 @@ def other_book(tmp_path_factory):
     (book / "_common.py").write_text(common, encoding="utf-8")
     posteriors = book / "bnmfit" / "posteriors.py"
     source = posteriors.read_text(encoding="utf-8")
-    assert WEIGHTS[0] in source
-    posteriors.write_text(source.replace(*WEIGHTS), encoding="utf-8")
+    for old, new in DEFAULTS.items():
+        assert old in source
+        source = source.replace(old, new)
+    posteriors.write_text(source, encoding="utf-8")
     (book / "chapters").mkdir()
     met = set()
     for chapter in (ROOT / "chapters").glob("*.ipynb"):
         notebook = json.loads(chapter.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
-                source = "".join(cell["source"]).replace(*GRID)
+                source = "".join(cell["source"])
+                for old, new in COARSER.items():
+                    met |= {old} if old in source else set()
+                    source = source.replace(old, new)
                 cell["source"] = with_budgets(source, BUDGETS, met)
         (book / "chapters" / chapter.name).write_text(json.dumps(notebook), encoding="utf-8")
-    assert met == set(BUDGETS)
+    assert met == {*BUDGETS, *COARSER}
     return book
 
 

@@ -27,6 +27,7 @@ import bnmbook.style
 import locale, os, sys, time
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
 print(sys.flags.optimize, locale.getpreferredencoding(False), time.tzname)
+print({"G", "w", "I_o", "sigma"})
 print(np.array([1 / 3, 1e10]), 10 ** 10, plt.rcParams["savefig.bbox"])
 pd.DataFrame({"long name of a column": [1 / 3]})
 """

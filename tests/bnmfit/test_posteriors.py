@@ -70,6 +70,13 @@ def test_log_likelihood_is_that_of_the_draws(chains):
     np.testing.assert_allclose(chains["log_likelihood"]["fc"], expected, atol=1e-9)
 
 
+def test_chains_show_no_bar_where_bars_are_switched_off(monkeypatch):
+    monkeypatch.setattr("bnmfit.posteriors.shows_bars", lambda: False)
+    mcmc = MCMC(NUTS(toy_model), num_warmup=2, num_samples=2, num_chains=2, progress_bar=True)
+    sample_chains(mcmc, seed=0)
+    assert not mcmc.progress_bar
+
+
 def test_a_normal_guide_fits_a_normal_posterior():
     guide = AutoMultivariateNormal(toy_model)
     fit = fit_guide(toy_model, guide, 0.01, 1500, n_draws=2000, seed=0)
