@@ -12,14 +12,13 @@ import pytest
 # Most memory of a result, in GB: 1 in the chapters 1 to 10, 2 in others, and these.
 HEAVY = {
     "gradient_cost": 1.2,
-    "monitor_variants": 2.7,
+    "monitor_variants": 2.1,
     "known_bank": 2.1,
     "map_calibration": 2.2,
-    "map_guide_independent": 2.7,
-    "map_guide_full": 2.8,
+    "map_guide_full": 2.1,
     "regional_known_truths": 2.3,
     "group_fits": 2.8,
-    "two_people": 2.8,
+    "two_people": 2.2,
     "seven_people": 2.2,
     "person_network": 2.8,
 }
