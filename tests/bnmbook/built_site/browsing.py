@@ -21,7 +21,7 @@ CONTENTS, LOW_CONTRAST, SLIDE, WATCH_SHIFT = (
     (Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8")
     for name in ("contents", "low_contrast", "slide", "watch_shift")
 )
-OF_COLOR = {rule: {"enabled": False} for rule in ("color-contrast", "link-in-text-block")}
+NOT_OF_COLOR = {rule: {"enabled": False} for rule in ("color-contrast", "link-in-text-block")}
 AHEAD = 6  # pages that load while one is looked at: most of loading is waiting
 HREFS = "links => links.map(link => link.href)"
 PHONE = {"width": 390, "height": 800}
@@ -107,14 +107,14 @@ def appearance(page, dark):
         "grounds": page.locator("main figure img").evaluate_all(
             "images => images.map(image => getComputedStyle(image).backgroundColor)"
         ),
-        "violations": violations(page, OF_COLOR),
+        "violations": violations(page, NOT_OF_COLOR),  # LOW_CONTRAST does
     }
 
 
 def violations(page, rules=None):
     """Return what axe-core finds wrong with a page: the rule, the element, and why.
 
-    Its rules `OF_COLOR` take most of its time; LOW_CONTRAST is stricter, and many times as fast.
+    What concerns colour takes most of its time; LOW_CONTRAST is stricter, and many times as fast.
     """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     # The deck's own menu is off screen until opened, and then has keys of its own to scroll.

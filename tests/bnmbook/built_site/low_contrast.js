@@ -28,9 +28,10 @@
     const [low, high] = [one, other].sort((p, q) => p - q);
     return (high + .05) / (low + .05);
   };
-  const marked = once(e => e.matches("p, li, td, dd, figcaption") ? false
-    : getComputedStyle(e).textDecorationLine !== "none" || getComputedStyle(e).borderStyle !== "none"
-      || marked(e.parentElement));
+  const blockOf = once(e => getComputedStyle(e).display.startsWith("inline")
+    ? blockOf(e.parentElement) : e);
+  const marked = once(e => e !== blockOf(e)
+    && (getComputedStyle(e).textDecorationLine !== "none" || marked(e.parentElement)));
   const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const e = texts.currentNode.parentElement, words = texts.currentNode.textContent.trim();
@@ -39,8 +40,8 @@
     const say = ratio => found.push(`${ratio.toFixed(1)}: ${e.tagName} "${words.slice(0, 40)}"`);
     const ratio = contrast(front(e), light(behind(e)));
     if (ratio < 4.5) say(ratio);
-    const link = e.closest("a[href]"), block = link?.closest("p, li, td, dd, figcaption");
-    if (!block || block.innerText.trim() === link.innerText.trim() || marked(e)) continue;
+    const link = e.closest("a[href]"), block = link && blockOf(link);
+    if (!link || block.innerText.trim() === link.innerText.trim() || marked(e)) continue;
     const apart = contrast(front(e), front(block));
     if (apart < 3) say(apart);
   }
